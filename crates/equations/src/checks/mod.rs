@@ -1,0 +1,4 @@
+//! The evidence for every formula, one file each: numbers, gradients, properties, golden cases.
+
+pub mod linear;
+pub mod softmax;

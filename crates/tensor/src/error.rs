@@ -1,0 +1,97 @@
+//! What can be wrong with an input, and how it is reported.
+
+use std::fmt;
+
+use ndarray::{ArrayRef, Dimension};
+
+use crate::Real;
+
+/// The result of every forward function.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Everything a caller can do wrong.
+///
+/// `at` names the function and the argument: `"attention: k"`.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+#[allow(missing_docs)]
+pub enum Error {
+    /// An array does not fit the others. [`ANY`] in `expected` stands for any size.
+    ShapeMismatch { at: &'static str, expected: Vec<usize>, got: Vec<usize> },
+    /// The number of heads does not divide the width of a token.
+    HeadDivisibility { width: usize, heads: usize },
+    /// A query may see no key at all.
+    FullyMaskedRow { row: usize },
+    /// A NaN or an infinity where a number is needed.
+    NonFinite { at: &'static str },
+    /// An id, a label or a position outside its table.
+    IndexOutOfRange { at: &'static str, index: usize, size: usize },
+    /// Nothing to compute on: no token, no supervised position.
+    EmptyInput { at: &'static str },
+    /// A setting outside its range.
+    InvalidHyperparameter { at: &'static str, why: String },
+    /// A target that is negative or does not sum to one.
+    InvalidDistribution { at: &'static str, row: usize },
+    /// A box without area, with a non-finite corner, or outside its image.
+    InvalidBox { at: &'static str, index: usize, why: &'static str },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Error::ShapeMismatch { at, expected, got } => {
+                let size = |&n: &usize| if n == ANY { "_".to_string() } else { n.to_string() };
+                let expected: Vec<String> = expected.iter().map(size).collect();
+                write!(f, "{at}: expected shape [{}], got {got:?}", expected.join(", "))
+            }
+            Error::HeadDivisibility { width, heads } => {
+                write!(f, "{heads} heads do not divide a width of {width}")
+            }
+            Error::FullyMaskedRow { row } => write!(f, "query {row} may see no key"),
+            Error::NonFinite { at } => write!(f, "{at}: not a finite number"),
+            Error::IndexOutOfRange { at, index, size } => {
+                write!(f, "{at}: index {index} is outside a table of {size}")
+            }
+            Error::EmptyInput { at } => write!(f, "{at}: empty"),
+            Error::InvalidHyperparameter { at, why } => write!(f, "{at}: {why}"),
+            Error::InvalidDistribution { at, row } => {
+                write!(f, "{at}: row {row} is not a probability distribution")
+            }
+            Error::InvalidBox { at, index, why } => write!(f, "{at}: box {index} {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Any size, in [`check_shape`].
+pub const ANY: usize = usize::MAX;
+
+/// Refuses an array of the wrong shape.
+pub fn check_shape(at: &'static str, got: &[usize], expected: &[usize]) -> Result<()> {
+    let fits = got.len() == expected.len() && got.iter().zip(expected).all(|(g, e)| *e == ANY || g == e);
+    if fits {
+        return Ok(());
+    }
+    Err(Error::ShapeMismatch { at, expected: expected.to_vec(), got: got.to_vec() })
+}
+
+/// Refuses NaN and infinities.
+pub fn check_finite<R: Real, D: Dimension>(at: &'static str, a: &ArrayRef<R, D>) -> Result<()> {
+    if a.iter().all(|x| x.is_finite()) { Ok(()) } else { Err(Error::NonFinite { at }) }
+}
+
+/// Refuses an array without elements.
+pub fn check_not_empty<R, D: Dimension>(at: &'static str, a: &ArrayRef<R, D>) -> Result<()> {
+    if a.is_empty() { Err(Error::EmptyInput { at }) } else { Ok(()) }
+}
+
+/// Refuses a setting for which `valid` is false; `why` says what is allowed and what came.
+pub fn check_setting(at: &'static str, valid: bool, why: impl FnOnce() -> String) -> Result<()> {
+    if valid { Ok(()) } else { Err(Error::InvalidHyperparameter { at, why: why() }) }
+}
+
+/// Refuses an index outside a table of `size` rows.
+pub fn check_index(at: &'static str, index: usize, size: usize) -> Result<()> {
+    if index < size { Ok(()) } else { Err(Error::IndexOutOfRange { at, index, size }) }
+}

@@ -1,0 +1,28 @@
+//! Numbers, arrays and the elementary operations with their hand-derived gradients.
+//!
+//! This crate knows nothing about Transformers. Everything else is built on it.
+
+pub mod dd;
+pub mod dual;
+pub mod elementary;
+pub mod error;
+pub mod ops;
+pub mod optim;
+pub mod parallel;
+pub mod ragged;
+pub mod random;
+pub mod real;
+pub mod simd;
+pub mod testing;
+pub mod tree;
+
+#[doc(hidden)]
+pub use ndarray;
+
+pub use dd::Dd;
+pub use dual::Dual;
+pub use error::{ANY, Error, Result, check_finite, check_index, check_not_empty, check_setting, check_shape};
+pub use ragged::Ragged;
+pub use random::Random;
+pub use real::Real;
+pub use tree::Tree;

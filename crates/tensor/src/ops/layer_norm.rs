@@ -1,0 +1,208 @@
+//! Layer normalization over the last axis of a matrix.
+
+use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
+
+use crate::ops::sum::{sum, sum_of, sum_of_2};
+use crate::parallel::{contiguous, elements, fold_rows, for_rows, for_rows_2, slice_of};
+use crate::{Error, Real, Result, check_finite, check_not_empty, check_setting, check_shape, tree};
+
+/// Rough operations per element, for the decision to use threads.
+const COST: usize = 6;
+
+/// What [`layer_norm_backward`] reads.
+#[derive(Clone, Debug)]
+pub struct LayerNormTape<R> {
+    /// `x`: `[n, d]`
+    pub x: Array2<R>,
+    /// `μ`, the mean of every row: `[n]`
+    pub mean: Array1<R>,
+    /// `1 / √(σ² + ε)` of every row: `[n]`
+    pub rstd: Array1<R>,
+}
+
+tree!(LayerNormTape { x, mean, rstd });
+
+/// Normalizes every row to mean 0 and variance 1, then scales and shifts it.
+///
+/// **eq-1.12-layernorm**
+/// ```math
+/// y = \gamma \odot \hat x + \beta, \qquad
+/// \hat x = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}}, \qquad
+/// \mu = \frac1d \sum_i x_i, \qquad
+/// \sigma^2 = \frac1d \sum_i (x_i - \mu)^2
+/// ```
+///
+/// `x: [n, d]`, `gamma, beta: [d]` → `y: [n, d]`
+///
+/// The variance is the biased one (divided by `d`), computed from the centered row (two passes, no cancellation), and
+/// `ε` is inside the root.
+///
+/// Source: Ba, Kiros & Hinton 2016, *Layer Normalization*, eq. 3.
+///
+/// # Errors
+/// [`Error::ShapeMismatch`] if `gamma` or `beta` is not `[d]`; [`Error::InvalidHyperparameter`] if `eps` is not
+/// positive or `d < 2`; [`Error::EmptyInput`] for no row; [`Error::NonFinite`] for NaN and infinities.
+pub fn layer_norm<R: Real>(
+    x: &ArrayRef2<R>,
+    gamma: &ArrayRef1<R>,
+    beta: &ArrayRef1<R>,
+    eps: f64,
+) -> Result<(Array2<R>, LayerNormTape<R>)> {
+    let (n, d) = x.dim();
+    check_shape("layer_norm: gamma", gamma.shape(), &[d])?;
+    check_shape("layer_norm: beta", beta.shape(), &[d])?;
+    check_not_empty("layer_norm: x", x)?;
+    check_setting("layer_norm: eps", eps > 0.0 && eps.is_finite(), || {
+        format!("must be positive, got {eps}")
+    })?;
+    check_setting("layer_norm: x", d > 1, || "a row of one number has no variance".to_string())?;
+    let tape_x = x.to_owned();
+    let (x, gamma, beta) = (contiguous(&tape_x), gamma.to_vec(), beta.to_vec());
+    let (mut y, mut statistics) = (Array2::zeros((n, d)), Array2::zeros((n, 2)));
+    let x = elements(&x);
+    for_rows_2(
+        (slice_of(&mut y), d),
+        (slice_of(&mut statistics), 2),
+        COST,
+        #[inline(always)]
+        |i, y, statistics| {
+            let x = &x[i * d..(i + 1) * d];
+            let (mean, rstd) = moments(x, eps);
+            for ((y, &x), (&gamma, &beta)) in y.iter_mut().zip(x).zip(gamma.iter().zip(&beta)) {
+                *y = gamma * ((x - mean) * rstd) + beta;
+            }
+            statistics.copy_from_slice(&[mean, rstd]);
+        },
+    );
+    let (mean, rstd) = (statistics.column(0).to_owned(), statistics.column(1).to_owned());
+    if !rstd.iter().all(|r| r.is_finite() && *r > R::of(0.0)) {
+        check_finite("layer_norm: x", &tape_x)?;
+        return Err(Error::NonFinite { at: "layer_norm: variance of x" });
+    }
+    check_finite("layer_norm: gamma", &gamma_view(&gamma))?;
+    check_finite("layer_norm: beta", &gamma_view(&beta))?;
+    Ok((y, LayerNormTape { x: tape_x, mean, rstd }))
+}
+
+fn gamma_view<R>(values: &[R]) -> ndarray::ArrayView1<'_, R> {
+    values.into()
+}
+
+/// `μ` and `1 / √(σ² + ε)` of a row.
+#[inline(always)]
+fn moments<R: Real>(x: &[R], eps: f64) -> (R, R) {
+    let d = R::of(x.len() as f64);
+    let mean = sum(x) / d;
+    let variance = sum_of(
+        x,
+        #[inline(always)]
+        |x| (x - mean) * (x - mean),
+    ) / d;
+    (mean, R::of(1.0) / (variance + R::of(eps)).sqrt())
+}
+
+/// Gradients of [`layer_norm`]: returns `x̄`, adds to `γ̄` and `β̄`.
+///
+/// **eq-1.12-layernorm, backward**, with `g = γ ⊙ ȳ` and `mean` the mean of a row:
+/// ```math
+/// \bar x = \frac{g - \operatorname{mean}(g) - \hat x\,\operatorname{mean}(g \odot \hat x)}
+///               {\sqrt{\sigma^2+\epsilon}}, \qquad
+/// \bar\gamma = \sum_\text{rows} \bar y \odot \hat x, \qquad
+/// \bar\beta = \sum_\text{rows} \bar y
+/// ```
+///
+/// Derivation, with `s = 1/√(σ²+ε)` and `c = x - μ`, so that `x̂ = s c`:
+/// ```math
+/// \frac{\partial s}{\partial c_i} = -\frac{s^3 c_i}{d}
+/// \quad\Rightarrow\quad
+/// \bar c = s\,g - s\,\hat x \operatorname{mean}(g \odot \hat x), \qquad
+/// \bar x = \bar c - \operatorname{mean}(\bar c)
+/// ```
+/// and the second term of `c̄` has mean zero because `x̂` has.
+pub fn layer_norm_backward<R: Real>(
+    tape: &LayerNormTape<R>,
+    gamma: &ArrayRef1<R>,
+    dy: &ArrayRef2<R>,
+    dgamma: &mut Array1<R>,
+    dbeta: &mut Array1<R>,
+) -> Array2<R> {
+    let (n, d) = dy.dim();
+    let (x, dy, gamma) = (contiguous(&tape.x), contiguous(dy), gamma.to_vec());
+    let (x, dy) = (elements(&x), elements(&dy));
+    let hat = |i: usize, x: R| (x - tape.mean[i]) * tape.rstd[i];
+
+    let mut dx = Array2::zeros((n, d));
+    for_rows(
+        slice_of(&mut dx),
+        d,
+        COST,
+        #[inline(always)]
+        |i, dx| {
+            let (x, dy, rstd) = (&x[i * d..(i + 1) * d], &dy[i * d..(i + 1) * d], tape.rstd[i]);
+            for ((g, &dy), &gamma) in dx.iter_mut().zip(dy).zip(&gamma) {
+                *g = gamma * dy;
+            }
+            let mean = sum(dx) / R::of(d as f64);
+            let along = sum_of_2(
+                dx,
+                x,
+                #[inline(always)]
+                |g, x| g * hat(i, x),
+            ) / R::of(d as f64);
+            for (g, &x) in dx.iter_mut().zip(x) {
+                *g = (*g - mean - hat(i, x) * along) * rstd;
+            }
+        },
+    );
+
+    let mut sums = vec![R::of(0.0); 2 * d];
+    fold_rows(
+        &mut sums,
+        n,
+        2 * d,
+        #[inline(always)]
+        |range, sums| {
+            let (dgamma, dbeta) = sums.split_at_mut(d);
+            for i in range {
+                let row = x[i * d..(i + 1) * d].iter().zip(&dy[i * d..(i + 1) * d]);
+                for ((dgamma, dbeta), (&x, &dy)) in dgamma.iter_mut().zip(&mut *dbeta).zip(row) {
+                    *dgamma += dy * hat(i, x);
+                    *dbeta += dy;
+                }
+            }
+        },
+    );
+    dgamma.iter_mut().zip(&sums[..d]).for_each(|(a, &b)| *a += b);
+    dbeta.iter_mut().zip(&sums[d..]).for_each(|(a, &b)| *a += b);
+    dx
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2, array};
+
+    use super::*;
+
+    fn run(x: Array2<f64>, eps: f64) -> Result<Array2<f64>> {
+        let d = x.ncols();
+        Ok(layer_norm(&x, &Array1::ones(d), &Array1::zeros(d), eps)?.0)
+    }
+
+    #[test]
+    fn a_constant_row_gives_beta() {
+        assert_eq!(run(array![[3.0, 3.0]], 1e-12).unwrap(), array![[0.0, 0.0]]);
+    }
+
+    #[test]
+    fn wrong_arguments_are_refused() {
+        let text = |r: Result<Array2<f64>>| r.unwrap_err().to_string();
+        assert_eq!(text(run(array![[1.0, 2.0]], 0.0)), "layer_norm: eps: must be positive, got 0");
+        assert_eq!(text(run(array![[1.0]], 1e-5)), "layer_norm: x: a row of one number has no variance");
+        assert_eq!(text(run(Array2::zeros((0, 3)), 1e-5)), "layer_norm: x: empty");
+        assert_eq!(text(run(array![[1.0, f64::NAN]], 1e-5)), "layer_norm: x: not a finite number");
+        assert_eq!(text(run(array![[1.0, f64::INFINITY]], 1e-5)), "layer_norm: x: not a finite number");
+        let x = Array2::zeros((2, 3));
+        let short = layer_norm(&x, &Array1::<f64>::ones(2), &Array1::zeros(3), 1e-5).unwrap_err();
+        assert_eq!(short.to_string(), "layer_norm: gamma: expected shape [3], got [2]");
+    }
+}

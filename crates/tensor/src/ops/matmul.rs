@@ -1,0 +1,130 @@
+//! Matrix products: the order of addition and the threads of all of them.
+
+use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, s};
+use rayon::prelude::*;
+
+use crate::{Real, simd};
+
+/// Terms of an entry that are accumulated before a block sum is added.
+pub const BLOCK: usize = 256;
+
+/// Multiply-adds below which a product is not split over threads.
+const SPLIT: usize = 5_000_000 / 2;
+
+/// The matrix product.
+///
+/// ```math
+/// C = A B, \qquad C_{ij} = \sum_k A_{ik} B_{kj}
+/// ```
+///
+/// `a: [n, k]`, `b: [k, m]` → `[n, m]`; `matmul(&a.t(), b)` and `matmul(a, &b.t())` are `A'B` and `AB'`: a
+/// transpose is a view with other strides and copies nothing.
+///
+/// The bits are those of this definition, for every number of threads and every width of the registers: cut `k`
+/// into blocks of [`BLOCK`]; inside a block accumulate fused multiply-adds from zero, in order; add the block sums
+/// in order.
+///
+/// # Panics
+/// If the inner sizes differ: shapes are checked by the operations, with names.
+pub fn matmul<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>) -> Array2<R> {
+    let mut c = Array2::zeros((a.nrows(), b.ncols()));
+    product(a, b, &mut c, true);
+    c
+}
+
+/// `C += A B`, the block sums added to what `c` holds.
+///
+/// `a: [n, k]`, `b: [k, m]`, `c: [n, m]`
+pub fn add_matmul<R: Real>(c: &mut ArrayRef2<R>, a: &ArrayRef2<R>, b: &ArrayRef2<R>) {
+    product(a, b, c, false);
+}
+
+/// Splits the rows or the columns of a large result over the threads.
+fn product<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>, c: &mut ArrayRef2<R>, fresh: bool) {
+    let ((n, k), m) = (a.dim(), b.ncols());
+    assert_eq!(b.nrows(), k, "inner sizes of a product");
+    assert_eq!(c.dim(), (n, m), "shape of a product");
+    let threads = rayon::current_num_threads();
+    if threads == 1 || n * k * m < SPLIT {
+        return R::product(a.view(), b.view(), c.view_mut(), fresh);
+    }
+    let by_rows = n >= m;
+    let size = if by_rows { n } else { m };
+    let block = size.div_ceil(threads).next_multiple_of(16);
+    let axis = Axis(usize::from(!by_rows));
+    let parts: Vec<_> = c.axis_chunks_iter_mut(axis, block).enumerate().collect();
+    parts.into_par_iter().for_each(|(i, c)| {
+        let range = i * block..(i * block + block).min(size);
+        if by_rows {
+            R::product(a.slice(s![range, ..]), b.view(), c, fresh);
+        } else {
+            R::product(a.view(), b.slice(s![.., range]), c, fresh);
+        }
+    });
+}
+
+/// The definition above as a loop: for number types other than `f32` and `f64`, and for machines without a fused
+/// multiply-add.
+pub(crate) fn plain<R: Real>(a: ArrayView2<R>, b: ArrayView2<R>, mut c: ArrayViewMut2<R>, fresh: bool) {
+    let k = a.ncols();
+    for ((i, j), c) in c.indexed_iter_mut() {
+        let mut sum = if fresh { R::of(0.0) } else { *c };
+        for block in blocks::<R>(k) {
+            let mut part = R::of(0.0);
+            if R::REVERSED {
+                block.rev().for_each(|k| part = a[(i, k)].operand().mul_add(b[(k, j)].operand(), part));
+            } else {
+                block.for_each(|k| part = a[(i, k)].operand().mul_add(b[(k, j)].operand(), part));
+            }
+            sum += part;
+        }
+        *c = sum;
+    }
+}
+
+/// The blocks of `0..k`, backwards for a reversed type.
+fn blocks<R: Real>(k: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let count = k.div_ceil(BLOCK);
+    (0..count).map(move |b| {
+        let b = if R::REVERSED { count - 1 - b } else { b };
+        b * BLOCK..((b + 1) * BLOCK).min(k)
+    })
+}
+
+macro_rules! kernel {
+    ($name:ident, $t:ty, $gemm:path) => {
+        /// matrixmultiply with `alpha = 1`: other factors change the bits.
+        pub(crate) fn $name(a: ArrayView2<$t>, b: ArrayView2<$t>, mut c: ArrayViewMut2<$t>, fresh: bool) {
+            if !simd::fused() {
+                return plain(a, b, c, fresh);
+            }
+            let ((n, k), m) = (a.dim(), b.ncols());
+            let (sa, sb, sc) = (a.strides(), b.strides(), [c.strides()[0], c.strides()[1]]);
+            let beta = if fresh { 0.0 } else { 1.0 };
+            // SAFETY: sizes and strides are those of the three views, which are valid, and `c` is borrowed mutably,
+            // so it overlaps neither `a` nor `b`.
+            #[allow(unsafe_code)]
+            unsafe {
+                $gemm(
+                    n,
+                    k,
+                    m,
+                    1.0,
+                    a.as_ptr(),
+                    sa[0],
+                    sa[1],
+                    b.as_ptr(),
+                    sb[0],
+                    sb[1],
+                    beta,
+                    c.as_mut_ptr(),
+                    sc[0],
+                    sc[1],
+                );
+            }
+        }
+    };
+}
+
+kernel!(single, f32, matrixmultiply::sgemm);
+kernel!(double, f64, matrixmultiply::dgemm);

@@ -1,0 +1,152 @@
+//! Sums in a fixed order: the only place, with `matmul.rs` and `parallel.rs`, where numbers are added up.
+//!
+//! A sum along a row runs in 64 lanes: lane `j` adds the terms `j, j + 64, j + 128, ..`, and the lanes are added
+//! as a tree of halves. The order is fixed by the number of terms alone, and any SIMD width computes it at full
+//! speed.
+
+use ndarray::{Array, Array1, ArrayRef, ArrayRef2, Dimension};
+
+use crate::parallel::{contiguous, elements, fold_rows};
+use crate::{Real, Result};
+
+/// Lanes of a sum.
+pub const LANES: usize = 64;
+
+/// `Σ_i x_i`
+#[inline(always)]
+pub fn sum<R: Real>(x: &[R]) -> R {
+    sum_of(
+        x,
+        #[inline(always)]
+        |x| x,
+    )
+}
+
+/// `Σ_i f(x_i)`
+#[inline(always)]
+pub fn sum_of<R: Real>(x: &[R], f: impl Fn(R) -> R) -> R {
+    if R::REVERSED {
+        return x.iter().rev().fold(R::of(0.0), |sum, &x| sum + f(x));
+    }
+    let mut lanes = [R::of(0.0); LANES];
+    let (blocks, rest) = x.as_chunks::<LANES>();
+    for block in blocks {
+        for (lane, &x) in lanes.iter_mut().zip(block) {
+            *lane += f(x);
+        }
+    }
+    for (lane, &x) in lanes.iter_mut().zip(rest) {
+        *lane += f(x);
+    }
+    tree(lanes)
+}
+
+/// `Σ_i f(x_i, y_i)`
+#[inline(always)]
+pub fn sum_of_2<R: Real>(x: &[R], y: &[R], f: impl Fn(R, R) -> R) -> R {
+    assert_eq!(x.len(), y.len());
+    if R::REVERSED {
+        return x.iter().zip(y).rev().fold(R::of(0.0), |sum, (&x, &y)| sum + f(x, y));
+    }
+    let mut lanes = [R::of(0.0); LANES];
+    let ((xs, x_rest), (ys, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+    for (x, y) in xs.iter().zip(ys) {
+        for ((lane, &x), &y) in lanes.iter_mut().zip(x).zip(y) {
+            *lane += f(x, y);
+        }
+    }
+    for ((lane, &x), &y) in lanes.iter_mut().zip(x_rest).zip(y_rest) {
+        *lane += f(x, y);
+    }
+    tree(lanes)
+}
+
+/// `Σ_i x_i y_i`
+#[inline(always)]
+pub fn dot<R: Real>(x: &[R], y: &[R]) -> R {
+    sum_of_2(
+        x,
+        y,
+        #[inline(always)]
+        |x, y| x * y,
+    )
+}
+
+/// The largest element; `-∞` of nothing. A NaN may be dropped: check the sum.
+#[inline(always)]
+pub fn max<R: Real>(x: &[R]) -> R {
+    let mut lanes = [R::of(f64::NEG_INFINITY); LANES];
+    let (blocks, rest) = x.as_chunks::<LANES>();
+    for block in blocks {
+        for (lane, &x) in lanes.iter_mut().zip(block) {
+            *lane = lane.max(x);
+        }
+    }
+    for (lane, &x) in lanes.iter_mut().zip(rest) {
+        *lane = lane.max(x);
+    }
+    lanes.into_iter().fold(R::of(f64::NEG_INFINITY), R::max)
+}
+
+/// `lanes[0] + lanes[32]`, .., then halves of the halves.
+#[inline(always)]
+fn tree<R: Real>(mut lanes: [R; LANES]) -> R {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for j in 0..half {
+            lanes[j] += lanes[j + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+/// `Σ` of all elements: rows first, then the sums of the rows in order.
+pub fn total<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> R {
+    let x = contiguous(x);
+    let width = x.shape().last().copied().unwrap_or(1).max(1);
+    let rows: Vec<R> = elements(&x).chunks(width).map(sum).collect();
+    sum(&rows)
+}
+
+/// The mean of all elements; fails on nothing.
+pub fn mean<R: Real, D: Dimension>(at: &'static str, x: &ArrayRef<R, D>) -> Result<R> {
+    crate::error::check_not_empty(at, x)?;
+    Ok(total(x) / R::of(x.len() as f64))
+}
+
+/// The sum of every row: `[.., n]` → `[rows]`
+pub fn row_sums<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Array1<R> {
+    let x = contiguous(x);
+    let width = x.shape().last().copied().unwrap_or(1).max(1);
+    elements(&x).chunks(width).map(sum).collect()
+}
+
+/// Adds the sum of every column of `x: [n, d]` to `into: [d]`.
+pub fn add_column_sums<R: Real>(into: &mut Array1<R>, x: &ArrayRef2<R>) {
+    assert_eq!(into.len(), x.ncols(), "one sum per column");
+    let (rows, width) = x.dim();
+    let x = contiguous(x);
+    let x = elements(&x);
+    let into = into.as_slice_mut().expect("standard layout");
+    fold_rows(
+        into,
+        rows,
+        width,
+        #[inline(always)]
+        |range, partial| {
+            for row in x[range.start * width..range.end * width].chunks_exact(width) {
+                for (sum, &x) in partial.iter_mut().zip(row) {
+                    *sum += x;
+                }
+            }
+        },
+    );
+}
+
+/// The sum of every column: `[n, d]` → `[d]`
+pub fn column_sums<R: Real>(x: &ArrayRef2<R>) -> Array1<R> {
+    let mut sums = Array::zeros(x.ncols());
+    add_column_sums(&mut sums, x);
+    sums
+}

@@ -1,0 +1,232 @@
+//! Work on many rows, samples or elements at once: with `ops/matmul.rs` the only file with threads.
+//!
+//! Work is split over results, never inside one sum, and partial sums over rows belong to fixed blocks and are
+//! added in order. So the number of threads never changes a bit.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ndarray::{Array, ArrayRef, CowArray, Dimension};
+use rayon::prelude::*;
+
+use crate::simd::vectorize;
+use crate::{Error, Real, Result};
+
+/// Elementary operations below which a fork costs more than it gains (about 50 µs on one core).
+const GRAIN: usize = 1 << 18;
+
+/// Rows in a block of [`fold_rows`].
+const BLOCK: usize = 64;
+
+/// `x` in row-major order without gaps: borrowed if it is so already, copied if not.
+pub fn contiguous<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> CowArray<'_, R, D> {
+    x.as_standard_layout()
+}
+
+/// The elements of a row-major array without gaps.
+pub(crate) fn elements<'a, R, D: Dimension>(x: &'a CowArray<'_, R, D>) -> &'a [R] {
+    x.as_slice().expect("standard layout")
+}
+
+/// `f(i, row)` for every row of `width` elements of `out`; `cost` is the rough number of operations per element.
+pub fn for_rows<R: Real>(
+    out: &mut [R],
+    width: usize,
+    cost: usize,
+    f: impl Fn(usize, &mut [R]) + Send + Sync,
+) {
+    if width == 0 {
+        return;
+    }
+    let rows = out.len() / width;
+    let block = block_rows(rows, width * cost);
+    let run = |(b, part): (usize, &mut [R])| {
+        vectorize::<R, _>(
+            #[inline(always)]
+            || {
+                for (i, row) in part.chunks_exact_mut(width).enumerate() {
+                    f(b * block + i, row);
+                }
+            },
+        );
+    };
+    if block >= rows {
+        run((0, out));
+    } else {
+        out.par_chunks_mut(block * width).enumerate().for_each(run);
+    }
+}
+
+/// [`for_rows`] over two outputs with rows of different widths.
+pub fn for_rows_2<R: Real>(
+    (out_1, width_1): (&mut [R], usize),
+    (out_2, width_2): (&mut [R], usize),
+    cost: usize,
+    f: impl Fn(usize, &mut [R], &mut [R]) + Send + Sync,
+) {
+    if width_1 == 0 || width_2 == 0 {
+        return;
+    }
+    let rows = out_1.len() / width_1;
+    let block = block_rows(rows, (width_1 + width_2) * cost);
+    let run = |(b, (part_1, part_2)): (usize, (&mut [R], &mut [R]))| {
+        vectorize::<R, _>(
+            #[inline(always)]
+            || {
+                let pairs = part_1.chunks_exact_mut(width_1).zip(part_2.chunks_exact_mut(width_2));
+                for (i, (row_1, row_2)) in pairs.enumerate() {
+                    f(b * block + i, row_1, row_2);
+                }
+            },
+        );
+    };
+    if block >= rows {
+        run((0, (out_1, out_2)));
+    } else {
+        let parts = out_1.par_chunks_mut(block * width_1).zip(out_2.par_chunks_mut(block * width_2));
+        parts.enumerate().for_each(run);
+    }
+}
+
+/// `f(i)` for every `i`, in parallel if `count · cost` is worth it; the results in order.
+pub fn map<T: Send>(count: usize, cost: usize, f: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
+    if count < 2 || count.saturating_mul(cost) < GRAIN || rayon::current_num_threads() == 1 {
+        return (0..count).map(f).collect();
+    }
+    (0..count).into_par_iter().map(f).collect()
+}
+
+/// [`map`] for work that can fail: the error of the lowest index wins.
+pub fn try_map<T: Send>(
+    count: usize,
+    cost: usize,
+    f: impl Fn(usize) -> Result<T> + Send + Sync,
+) -> Result<Vec<T>> {
+    map(count, cost, f).into_iter().collect()
+}
+
+/// Sums over rows: `f(range, partial)` adds the rows of a block to a partial sum that starts at zero, and the
+/// partial sums are added to `into` in the order of the blocks. `cost` is the number of operations per row.
+pub fn fold_rows<R: Real>(
+    into: &mut [R],
+    rows: usize,
+    cost: usize,
+    f: impl Fn(Range<usize>, &mut [R]) + Send + Sync,
+) {
+    let width = into.len();
+    let blocks = rows.div_ceil(BLOCK);
+    let partials = map(blocks, BLOCK * cost, |b| {
+        let mut partial = vec![R::of(0.0); width];
+        let range = b * BLOCK..((b + 1) * BLOCK).min(rows);
+        vectorize::<R, _>(
+            #[inline(always)]
+            || f(range, &mut partial),
+        );
+        partial
+    });
+    let add = |partial: Vec<R>| into.iter_mut().zip(partial).for_each(|(a, b)| *a += b);
+    if R::REVERSED { partials.into_iter().rev().for_each(add) } else { partials.into_iter().for_each(add) }
+}
+
+/// `y = f(x)` element by element.
+pub fn map_elements<R: Real, D: Dimension>(
+    x: &ArrayRef<R, D>,
+    cost: usize,
+    f: impl Fn(R) -> R + Send + Sync,
+) -> Array<R, D> {
+    let x = contiguous(x);
+    let (mut y, x) = (Array::zeros(x.raw_dim()), elements(&x));
+    for_chunks(
+        slice_of(&mut y),
+        cost,
+        #[inline(always)]
+        |at, y| {
+            for (y, &x) in y.iter_mut().zip(&x[at..]) {
+                *y = f(x);
+            }
+        },
+    );
+    y
+}
+
+/// [`map_elements`] that refuses NaN and infinities in `x`.
+pub fn try_map_elements<R: Real, D: Dimension>(
+    at: &'static str,
+    x: &ArrayRef<R, D>,
+    cost: usize,
+    f: impl Fn(R) -> R + Send + Sync,
+) -> Result<Array<R, D>> {
+    let x = contiguous(x);
+    let (mut y, x) = (Array::zeros(x.raw_dim()), elements(&x));
+    let bad = AtomicBool::new(false);
+    for_chunks(
+        slice_of(&mut y),
+        cost,
+        #[inline(always)]
+        |at, y| {
+            let mut finite = true;
+            for (y, &x) in y.iter_mut().zip(&x[at..]) {
+                finite &= x.is_finite();
+                *y = f(x);
+            }
+            if !finite {
+                bad.store(true, Ordering::Relaxed);
+            }
+        },
+    );
+    if bad.into_inner() { Err(Error::NonFinite { at }) } else { Ok(y) }
+}
+
+/// `z = f(x, y)` element by element.
+pub fn zip_elements<R: Real, D: Dimension>(
+    x: &ArrayRef<R, D>,
+    y: &ArrayRef<R, D>,
+    cost: usize,
+    f: impl Fn(R, R) -> R + Send + Sync,
+) -> Array<R, D> {
+    assert_eq!(x.shape(), y.shape(), "a gradient has the shape of what it is the gradient of");
+    let (x, y) = (contiguous(x), contiguous(y));
+    let mut z = Array::zeros(x.raw_dim());
+    let (x, y) = (elements(&x), elements(&y));
+    for_chunks(
+        slice_of(&mut z),
+        cost,
+        #[inline(always)]
+        |at, z| {
+            for ((z, &x), &y) in z.iter_mut().zip(&x[at..]).zip(&y[at..]) {
+                *z = f(x, y);
+            }
+        },
+    );
+    z
+}
+
+/// `f(first, chunk)` for consecutive chunks of `out`, where `first` is the index of the first element of a chunk.
+pub fn for_chunks<R: Real>(out: &mut [R], cost: usize, f: impl Fn(usize, &mut [R]) + Send + Sync) {
+    const CHUNK: usize = 1 << 12;
+    let run = |(c, part): (usize, &mut [R])| {
+        vectorize::<R, _>(
+            #[inline(always)]
+            || f(c * CHUNK, part),
+        );
+    };
+    if out.len() * cost < GRAIN || rayon::current_num_threads() == 1 {
+        out.chunks_mut(CHUNK).enumerate().for_each(run);
+    } else {
+        out.par_chunks_mut(CHUNK).enumerate().for_each(run);
+    }
+}
+
+/// The elements of an array this module made.
+pub(crate) fn slice_of<R, D: Dimension>(y: &mut Array<R, D>) -> &mut [R] {
+    y.as_slice_mut().expect("standard layout")
+}
+
+/// Rows in a piece of work: all of them if that is little, otherwise enough to be worth a fork.
+fn block_rows(rows: usize, cost_of_row: usize) -> usize {
+    let threads = rayon::current_num_threads();
+    if threads == 1 || rows.saturating_mul(cost_of_row) < GRAIN {
+        return rows.max(1);
+    }
+    (GRAIN / 4).div_ceil(cost_of_row.max(1)).clamp(1, rows.div_ceil(threads))
+}

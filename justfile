@@ -1,0 +1,19 @@
+# Everything CI runs.
+check: fmt lint doc test
+
+fmt:
+    cargo fmt --all --check
+
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+test:
+    cargo test --workspace
+
+# API docs; docs/katex.html says how to render the formulas.
+doc:
+    RUSTDOCFLAGS="-D warnings --html-in-header {{justfile_directory()}}/docs/katex.html" cargo doc --workspace --no-deps
+
+# Rewrites docs/equations.md from the register.
+equations:
+    UPDATE=1 cargo test -p mmt-tests --test register

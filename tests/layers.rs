@@ -1,0 +1,37 @@
+//! Crates depend on each other in one direction.
+
+use std::fs;
+
+use mmt_tests::root;
+
+/// Each crate with the crates that it may use.
+const MAY_USE: [(&str, &[&str]); 9] = [
+    ("tensor", &[]),
+    ("blocks", &["tensor"]),
+    ("tokenizers", &["tensor", "blocks"]),
+    ("fusion", &["tensor", "blocks"]),
+    ("golden", &["tensor"]),
+    ("lab", &["tensor", "blocks", "tokenizers", "fusion", "golden"]),
+    ("equations", &["tensor", "blocks", "tokenizers", "fusion", "golden", "lab"]),
+    ("report", &["tensor", "golden", "equations"]),
+    ("cli", &["tensor", "blocks", "tokenizers", "fusion", "golden", "lab", "equations", "report"]),
+];
+
+#[test]
+fn dependencies_point_down() {
+    let mut crates: Vec<String> = fs::read_dir(root().join("crates"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    crates.sort();
+    let mut known: Vec<&str> = MAY_USE.iter().map(|(name, _)| *name).collect();
+    known.sort_unstable();
+    assert_eq!(crates, known, "a crate is missing from the table");
+    for (name, may_use) in MAY_USE {
+        let manifest = fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).unwrap();
+        for (other, _) in MAY_USE {
+            let uses = manifest.contains(&format!("\nmmt-{other}.workspace"));
+            assert!(!uses || may_use.contains(&other), "{name} depends on {other}");
+        }
+    }
+}
