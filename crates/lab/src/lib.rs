@@ -1,1 +1,3 @@
-//! To be written.
+//! Data sets, tasks, the training loop, parity and benchmark cases.
+
+pub mod data;
