@@ -1,1 +1,7 @@
-//! To be written.
+//! How modalities meet.
+
+pub mod concat;
+pub mod layout;
+
+pub use concat::{concat, concat_backward, split, split_backward};
+pub use layout::{Layout, Segment};

@@ -34,6 +34,12 @@ pub enum Error {
     InvalidDistribution { at: &'static str, row: usize },
     /// A box without area, with a non-finite corner, or outside its image.
     InvalidBox { at: &'static str, index: usize, why: &'static str },
+    /// A table of segments that does not describe the rows it comes with.
+    LayoutMismatch { at: &'static str, rows: usize, tokens: usize },
+    /// Two segments with the same tag.
+    DuplicateModality { tag: String },
+    /// A word, a modality or a parameter that nobody declared.
+    UnknownId { at: &'static str, id: String },
 }
 
 impl fmt::Display for Error {
@@ -58,6 +64,11 @@ impl fmt::Display for Error {
                 write!(f, "{at}: row {row} is not a probability distribution")
             }
             Error::InvalidBox { at, index, why } => write!(f, "{at}: box {index} {why}"),
+            Error::LayoutMismatch { at, rows, tokens } => {
+                write!(f, "{at}: the segments have {tokens} tokens, but there are {rows} rows")
+            }
+            Error::DuplicateModality { tag } => write!(f, "two segments are called `{tag}`"),
+            Error::UnknownId { at, id } => write!(f, "{at}: unknown: `{id}`"),
         }
     }
 }

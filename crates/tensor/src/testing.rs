@@ -25,6 +25,26 @@ pub fn ramp<R: Real, S: IntoDimension>(s: usize, shape: S) -> Array<R, S::Dim> {
     Array::from_shape_vec(shape, values).expect("as many values as the shape holds")
 }
 
+/// The full-rank generator of the specification of fusion topologies, section 3.0: the same test inputs in every
+/// language.
+///
+/// ```math
+/// g_s(k) = c \left( \frac{2r}{1009} - 1 \right), \qquad r = \bigl(31(k+1)^2 + 17(k+1) + 101 s\bigr) \bmod 1009
+/// ```
+pub fn qres<R: Real, S: IntoDimension>(s: usize, shape: S, c: f64) -> Array<R, S::Dim> {
+    let shape = shape.into_dimension();
+    let remainder = |k: usize| (31 * (k + 1) * (k + 1) + 17 * (k + 1) + 101 * s) % 1009;
+    let value = |k| R::of(c) * (R::of((2 * remainder(k)) as f64) / R::of(1009.0) - R::of(1.0));
+    let values = (0..shape.size()).map(value).collect();
+    Array::from_shape_vec(shape, values).expect("as many values as the shape holds")
+}
+
+/// The checksum that goes with [`qres`]: `Σ_k T_k ω(k)` with pseudo-random weights `ω`.
+pub fn checksum<D: Dimension>(a: &Array<f64, D>) -> f64 {
+    let weight = |k: usize| ((13 * (k + 1) * (k + 1) + 7 * (k + 1)) % 97) as f64 / 97.0 - 0.5;
+    a.iter().enumerate().map(|(k, &t)| t * weight(k)).sum()
+}
+
 /// Checks a hand-derived backward at `point`, to rounding error.
 ///
 /// `point` bundles everything the gradient is taken with respect to: inputs, parameters, or both.

@@ -1,4 +1,5 @@
 //! The evidence for every formula, one file each: numbers, gradients, properties, golden cases.
 
+pub mod concat;
 pub mod linear;
 pub mod softmax;
