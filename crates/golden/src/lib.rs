@@ -1,5 +1,6 @@
 //! Golden cases: every array of a computation under a name that any language can read.
 
 pub mod case;
+pub mod file;
 
 pub use case::{Case, Cases, Value};
