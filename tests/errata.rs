@@ -1,0 +1,39 @@
+//! The page of errata is what the register of errata says and what its tests see.
+
+use std::fmt::Write;
+
+use mmt_equations::errata;
+use mmt_tests::{assert_file, root};
+
+#[test]
+fn the_page_of_errata_is_up_to_date() {
+    let mut page = String::from(
+        "# Errata of the note\n\nWritten by `just equations`. Each claim runs twice, as written and as corrected: \
+         `mmt errata run`.\n",
+    );
+    for row in errata() {
+        let written = (row.as_written)().expect_err("a claim that fails");
+        let corrected = (row.as_corrected)().expect("a correction that holds");
+        write!(
+            page,
+            "\n## {}\n\nSection {} of the note, formula `{}`.\n\n* **Claim:** {}\n* **Seen as written:** {}\n\
+             * **Corrected:** {}\n* **Seen as corrected:** {}\n* **Source:** {}\n",
+            row.id,
+            row.section,
+            row.equation,
+            plain(row.claim),
+            plain(&written),
+            plain(row.correction),
+            plain(&corrected),
+            plain(row.source),
+        )
+        .unwrap();
+    }
+    assert_file(&root().join("docs/errata.md"), &page);
+}
+
+/// One line, and no character that Markdown would read as markup.
+fn plain(text: &str) -> String {
+    let line: Vec<&str> = text.split_whitespace().collect();
+    line.join(" ").replace('_', "\\_").replace('*', "\\*")
+}
