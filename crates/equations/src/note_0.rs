@@ -5,4 +5,9 @@ use crate::{checks, equations};
 equations! { "0",
     linear = "eq-0.1-linear": mmt_tensor::ops::linear => checks::linear;
     softmax = "eq-0.2-softmax": mmt_tensor::ops::softmax => checks::softmax;
+    conv = "eq-0.10-convolution": mmt_tensor::ops::conv => checks::conv;
+    max_pool = "eq-0.10-max-pool": mmt_tensor::ops::max_pool => checks::max_pool;
+    avg_pool = "eq-0.10-avg-pool": mmt_tensor::ops::avg_pool => checks::avg_pool;
+    global_avg_pool = "eq-0.10-global-avg-pool": mmt_tensor::ops::global_avg_pool => checks::global_avg_pool;
+    frozen_norm = "eq-0.10-frozen-norm": mmt_tensor::ops::frozen_norm => checks::frozen_norm;
 }

@@ -3,6 +3,7 @@
 //! Work is split over results, never inside one sum, and partial sums over rows belong to fixed blocks and are
 //! added in order. So the number of threads never changes a bit.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,6 +18,25 @@ const GRAIN: usize = 1 << 18;
 
 /// Rows in a block of [`fold_rows`].
 const BLOCK: usize = 64;
+
+thread_local! {
+    /// Whether this thread runs a task of a loop that already keeps every thread busy.
+    static BUSY: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Threads that are free for a split: one inside a task of [`map`] or [`for_each`], where a fork inside a fork
+/// costs time and gains nothing.
+pub(crate) fn free_threads() -> usize {
+    if BUSY.get() { 1 } else { rayon::current_num_threads() }
+}
+
+/// Runs one of `tasks` tasks. The mark is put back as it was: a thread that waits may run a task of another loop.
+fn task<T>(tasks: usize, f: impl FnOnce() -> T) -> T {
+    let before = BUSY.replace(BUSY.get() || tasks >= rayon::current_num_threads());
+    let result = f();
+    BUSY.set(before);
+    result
+}
 
 /// `x` in row-major order without gaps: borrowed if it is so already, copied if not.
 pub fn contiguous<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> CowArray<'_, R, D> {
@@ -90,10 +110,35 @@ pub fn for_rows_2<R: Real>(
 
 /// `f(i)` for every `i`, in parallel if `count · cost` is worth it; the results in order.
 pub fn map<T: Send>(count: usize, cost: usize, f: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
-    if count < 2 || count.saturating_mul(cost) < GRAIN || rayon::current_num_threads() == 1 {
+    if count < 2 || count.saturating_mul(cost) < GRAIN || free_threads() == 1 {
         return (0..count).map(f).collect();
     }
-    (0..count).into_par_iter().map(f).collect()
+    (0..count).into_par_iter().map(|i| task(count, || f(i))).collect()
+}
+
+/// `f(item)` for every item, in parallel if `cost` operations per item are worth it: for views into disjoint parts
+/// of one result.
+pub fn for_each<T: Send>(items: Vec<T>, cost: usize, f: impl Fn(T) + Send + Sync) {
+    let count = items.len();
+    if count < 2 || count.saturating_mul(cost) < GRAIN || free_threads() == 1 {
+        return items.into_iter().for_each(f);
+    }
+    items.into_par_iter().for_each(|item| task(count, || f(item)));
+}
+
+/// Whether no element is NaN or infinite.
+pub fn all_finite<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> bool {
+    const CHUNK: usize = 1 << 15;
+    let x = contiguous(x);
+    let x = elements(&x);
+    let finite = map(x.len().div_ceil(CHUNK), CHUNK, |c| {
+        let chunk = &x[c * CHUNK..((c + 1) * CHUNK).min(x.len())];
+        vectorize::<R, _>(
+            #[inline(always)]
+            || chunk.iter().fold(true, |finite, x| finite & x.is_finite()),
+        )
+    });
+    finite.into_iter().all(|finite| finite)
 }
 
 /// [`map`] for work that can fail: the error of the lowest index wins.
@@ -210,7 +255,7 @@ pub fn for_chunks<R: Real>(out: &mut [R], cost: usize, f: impl Fn(usize, &mut [R
             || f(c * CHUNK, part),
         );
     };
-    if out.len() * cost < GRAIN || rayon::current_num_threads() == 1 {
+    if out.len() * cost < GRAIN || free_threads() == 1 {
         out.chunks_mut(CHUNK).enumerate().for_each(run);
     } else {
         out.par_chunks_mut(CHUNK).enumerate().for_each(run);
@@ -224,7 +269,7 @@ pub(crate) fn slice_of<R, D: Dimension>(y: &mut Array<R, D>) -> &mut [R] {
 
 /// Rows in a piece of work: all of them if that is little, otherwise enough to be worth a fork.
 fn block_rows(rows: usize, cost_of_row: usize) -> usize {
-    let threads = rayon::current_num_threads();
+    let threads = free_threads();
     if threads == 1 || rows.saturating_mul(cost_of_row) < GRAIN {
         return rows.max(1);
     }

@@ -1,5 +1,10 @@
 //! The evidence for every formula, one file each: numbers, gradients, properties, golden cases.
 
+pub mod avg_pool;
 pub mod concat;
+pub mod conv;
+pub mod frozen_norm;
+pub mod global_avg_pool;
 pub mod linear;
+pub mod max_pool;
 pub mod softmax;

@@ -3,6 +3,7 @@
 use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, s};
 use rayon::prelude::*;
 
+use crate::parallel::free_threads;
 use crate::{Real, simd};
 
 /// Terms of an entry that are accumulated before a block sum is added.
@@ -39,12 +40,19 @@ pub fn add_matmul<R: Real>(c: &mut ArrayRef2<R>, a: &ArrayRef2<R>, b: &ArrayRef2
     product(a, b, c, false);
 }
 
+/// `C = A B` over what `c` held.
+///
+/// `a: [n, k]`, `b: [k, m]`, `c: [n, m]`
+pub fn set_matmul<R: Real>(c: &mut ArrayRef2<R>, a: &ArrayRef2<R>, b: &ArrayRef2<R>) {
+    product(a, b, c, true);
+}
+
 /// Splits the rows or the columns of a large result over the threads.
 fn product<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>, c: &mut ArrayRef2<R>, fresh: bool) {
     let ((n, k), m) = (a.dim(), b.ncols());
     assert_eq!(b.nrows(), k, "inner sizes of a product");
     assert_eq!(c.dim(), (n, m), "shape of a product");
-    let threads = rayon::current_num_threads();
+    let threads = free_threads();
     if threads == 1 || n * k * m < SPLIT {
         return R::product(a.view(), b.view(), c.view_mut(), fresh);
     }
