@@ -1,8 +1,10 @@
 //! The same bits for any number of threads.
 
-use mmt_tensor::ops::{layer_norm, layer_norm_backward, linear, linear_backward, softmax};
+use mmt_tensor::ops::{
+    Conv, conv, conv_backward, layer_norm, layer_norm_backward, linear, linear_backward, softmax,
+};
 use mmt_tensor::{Random, Tree};
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Array4};
 
 /// Runs `f` with `threads` threads.
 fn with_threads<T: Send>(threads: usize, f: impl FnOnce() -> T + Send) -> T {
@@ -43,5 +45,20 @@ fn rows_do_not_depend_on_threads() {
         let (mut dgamma, mut dbeta) = (gamma.zeros_like(), beta.zeros_like());
         let dx = layer_norm_backward(&tape, &gamma, &dy, &mut dgamma, &mut dbeta);
         (y, dx, dgamma, dbeta, softmax(&x).unwrap())
+    });
+}
+
+#[test]
+fn convolution_does_not_depend_on_threads() {
+    let mut random = Random::seed(3);
+    let settings = Conv { stride: [1, 2], padding: [1; 2], dilation: [1; 2], groups: 2 };
+    // Several tiles, several samples, and a kernel whose gradient is summed in parts.
+    let x: Array4<f32> = random.uniform((3, 8, 61, 67), 1.0);
+    let (w, b): (Array4<f32>, Array1<f32>) = (random.uniform((20, 4, 3, 3), 1.0), random.uniform(20, 1.0));
+    let dy: Array4<f32> = random.uniform((3, 20, 61, 34), 1.0);
+    same_bits(|| {
+        let (mut dw, mut db) = (w.zeros_like(), b.zeros_like());
+        let dx = conv_backward(&x, &w, &dy, &settings, &mut dw, &mut db);
+        (conv(&x, &w, &b, &settings).unwrap(), dx, dw, db)
     });
 }
