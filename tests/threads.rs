@@ -29,8 +29,8 @@ fn linear_does_not_depend_on_threads() {
     let (b, dy): (Array1<f32>, Array2<f32>) = (random.uniform(190, 1.0), random.uniform((301, 190), 1.0));
     same_bits(|| {
         let (mut dw, mut db) = (w.zeros_like(), b.zeros_like());
-        let dx = linear_backward(&x, &w, &dy, &mut dw, &mut db);
-        (linear(&x, &w, &b).unwrap(), dx, dw, db)
+        let dx = linear_backward(&x, &w, &dy, &mut dw, Some(&mut db));
+        (linear(&x, &w, Some(&b)).unwrap(), dx, dw, db)
     });
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use ndarray::{ArrayRef, Dimension};
 
-use crate::Real;
+use crate::{Real, parallel};
 
 /// The result of every forward function.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -89,7 +89,7 @@ pub fn check_shape(at: &'static str, got: &[usize], expected: &[usize]) -> Resul
 
 /// Refuses NaN and infinities.
 pub fn check_finite<R: Real, D: Dimension>(at: &'static str, a: &ArrayRef<R, D>) -> Result<()> {
-    if a.iter().all(|x| x.is_finite()) { Ok(()) } else { Err(Error::NonFinite { at }) }
+    if parallel::all_finite(a) { Ok(()) } else { Err(Error::NonFinite { at }) }
 }
 
 /// Refuses an array without elements.

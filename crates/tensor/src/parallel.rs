@@ -150,6 +150,49 @@ pub fn try_map<T: Send>(
     map(count, cost, f).into_iter().collect()
 }
 
+/// [`try_map`] over pieces of work that are handed over: `f(i, parts[i])`, for example disjoint views of one result.
+pub fn try_map_parts<P: Send, T: Send>(
+    parts: Vec<P>,
+    cost: usize,
+    f: impl Fn(usize, P) -> Result<T> + Send + Sync,
+) -> Result<Vec<T>> {
+    let count = parts.len();
+    let run = |(i, part)| f(i, part);
+    if count < 2 || count.saturating_mul(cost) < GRAIN || rayon::current_num_threads() == 1 {
+        return parts.into_iter().enumerate().map(run).collect();
+    }
+    // All results first: the error of the lowest index wins, whichever thread was first.
+    let results: Vec<Result<T>> = parts.into_par_iter().enumerate().map(run).collect();
+    results.into_iter().collect()
+}
+
+/// [`try_map_parts`] for work that cannot fail.
+pub fn map_parts<P: Send, T: Send>(
+    parts: Vec<P>,
+    cost: usize,
+    f: impl Fn(usize, P) -> T + Send + Sync,
+) -> Vec<T> {
+    try_map_parts(parts, cost, |i, part| Ok(f(i, part))).expect("work that cannot fail")
+}
+
+/// Whether every element is neither NaN nor infinite.
+pub fn all_finite<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> bool {
+    const CHUNK: usize = 1 << 12;
+    let Some(x) = x.as_slice_memory_order() else { return x.iter().all(|x| x.is_finite()) };
+    let chunks: Vec<&[R]> = x.chunks(CHUNK).collect();
+    let finite = |chunk: &[R]| {
+        vectorize::<R, _>(
+            #[inline(always)]
+            || chunk.iter().fold(true, |finite, x| finite & x.is_finite()),
+        )
+    };
+    if x.len() < GRAIN || rayon::current_num_threads() == 1 {
+        chunks.into_iter().all(finite)
+    } else {
+        chunks.into_par_iter().with_min_len(16).all(finite)
+    }
+}
+
 /// Sums over rows: `f(range, partial)` adds the rows of a block to a partial sum that starts at zero, and the
 /// partial sums are added to `into` in the order of the blocks. `cost` is the number of operations per row.
 pub fn fold_rows<R: Real>(

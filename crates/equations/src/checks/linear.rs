@@ -12,13 +12,13 @@ type Gradients<R> = (Array2<R>, Array2<R>, Array1<R>);
 
 fn gradients<R: Real>(x: &Array2<R>, w: &Array2<R>, b: &Array1<R>, dy: &Array2<R>) -> Gradients<R> {
     let (mut dw, mut db) = (w.zeros_like(), b.zeros_like());
-    (linear_backward(x, w, dy, &mut dw, &mut db), dw, db)
+    (linear_backward(x, w, dy, &mut dw, Some(&mut db)), dw, db)
 }
 
 /// Numbers of the specification, section 1.
 pub fn forward() {
     let (x, w, b): (Array2<f64>, _, _) = (ramp(1, (3, 4)), ramp(2, (4, 2)), ramp(3, 2));
-    assert_sums(&linear(&x, &w, &b).unwrap(), "3.6875", "5.1875");
+    assert_sums(&linear(&x, &w, Some(&b)).unwrap(), "3.6875", "5.1875");
     let (dx, dw, db) = gradients(&x, &w, &b, &ramp(4, (3, 2)));
     assert_sums(&dx, "1.25", "16.0625");
     assert_sums(&dw, "-1.1875", "-1.6875");
@@ -30,7 +30,7 @@ pub const BACKWARD: Option<fn()> = Some(backward);
 
 fn backward() {
     let point: (Array2<Dual>, Array2<Dual>, Array1<Dual>) = (ramp(1, (3, 5)), ramp(2, (5, 4)), ramp(3, 4));
-    check_backward(&point, |(x, w, b)| linear(x, w, b), |(x, w, b), dy| gradients(x, w, b, dy));
+    check_backward(&point, |(x, w, b)| linear(x, w, Some(b)), |(x, w, b), dy| gradients(x, w, b, dy));
 }
 
 /// See [`Equation::properties`](crate::Equation::properties).
@@ -44,23 +44,23 @@ fn draw(random: &mut Random) -> (Array2<f64>, Array2<f64>, Array1<f64>) {
 
 fn is_affine(random: &mut Random) {
     let (x, w, b) = draw(random);
-    let zero = linear(&x.zeros_like(), &w, &b).unwrap();
-    let scaled = linear(&(&x * 3.0), &w, &b).unwrap() - &zero;
-    assert_close(&scaled, &((linear(&x, &w, &b).unwrap() - zero) * 3.0), 1e-12);
+    let zero = linear(&x.zeros_like(), &w, Some(&b)).unwrap();
+    let scaled = linear(&(&x * 3.0), &w, Some(&b)).unwrap() - &zero;
+    assert_close(&scaled, &((linear(&x, &w, Some(&b)).unwrap() - zero) * 3.0), 1e-12);
 }
 
 fn a_permutation_of_rows_permutes_the_result(random: &mut Random) {
     let (x, w, b) = draw(random);
     let order = random.permutation(x.nrows());
-    let y = linear(&x, &w, &b).unwrap();
-    assert_eq!(linear(&x.select(Axis(0), &order), &w, &b).unwrap(), y.select(Axis(0), &order));
+    let y = linear(&x, &w, Some(&b)).unwrap();
+    assert_eq!(linear(&x.select(Axis(0), &order), &w, Some(&b)).unwrap(), y.select(Axis(0), &order));
 }
 
 fn the_adjoint_identity_holds(random: &mut Random) {
     let (x, w, b) = draw(random);
     let dy = random.uniform((x.nrows(), w.ncols()), 1.0);
     let (dx, dw, _) = gradients(&x, &w, &b.zeros_like(), &dy);
-    let y = linear(&x, &w, &b.zeros_like()).unwrap();
+    let y = linear(&x, &w, Some(&b.zeros_like())).unwrap();
     let product = (&y * &dy).iter().sum::<f64>();
     assert_close(&(&x * &dx).iter().sum(), &product, 1e-12);
     assert_close(&(&w * &dw).iter().sum(), &product, 1e-12);
@@ -69,7 +69,7 @@ fn the_adjoint_identity_holds(random: &mut Random) {
 /// Golden cases.
 pub fn golden<R: Real>(cases: &mut Cases<R>) -> Result<()> {
     let (x, w, b): (Array2<R>, _, _) = (ramp(1, (3, 4)), ramp(2, (4, 2)), ramp(3, 2));
-    let (y, dy) = (linear(&x, &w, &b)?, ramp(4, (3, 2)));
+    let (y, dy) = (linear(&x, &w, Some(&b))?, ramp(4, (3, 2)));
     let (dx, dw, db) = gradients(&x, &w, &b, &dy);
     (cases.case("linear.affine.ramp").input("x", &x).param("weight", &w).param("bias", &b))
         .out("y", &y)

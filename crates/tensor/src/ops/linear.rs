@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
 
 use crate::ops::sum::add_column_sums;
 use crate::ops::{add_matmul, matmul};
-use crate::{Error, Real, Result, check_shape};
+use crate::{Real, Result, check_finite, check_shape};
 
 /// A linear map of every row.
 ///
@@ -13,41 +13,38 @@ use crate::{Error, Real, Result, check_shape};
 /// Y = X W + \mathbf 1 b^\top
 /// ```
 ///
-/// `x: [n, d_in]`, `w: [d_in, d_out]`, `b: [d_out]` → `y: [n, d_out]`
+/// `x: [n, d_in]`, `w: [d_in, d_out]`, `b: [d_out]` or none → `y: [n, d_out]`
 ///
-/// Computed by adding the product to rows that already hold `b`.
+/// Computed by adding the product to rows that already hold `b`, or to nothing.
 ///
 /// Source: the weight is stored as the formula writes it, `[d_in, d_out]`; PyTorch stores the transpose.
 ///
 /// # Errors
-/// [`Error::ShapeMismatch`] if `w` or `b` does not fit; [`Error::NonFinite`] if an argument holds a NaN or an
+/// [`ShapeMismatch`](crate::Error::ShapeMismatch) if `w` or `b` does not fit; [`NonFinite`](crate::Error::NonFinite) if an argument holds a NaN or an
 /// infinity.
-pub fn linear<R: Real>(x: &ArrayRef2<R>, w: &ArrayRef2<R>, b: &ArrayRef1<R>) -> Result<Array2<R>> {
-    check_shape("linear: w", w.shape(), &[x.ncols(), b.len()])?;
-    let mut y = Array2::zeros((x.nrows(), b.len()));
-    y.assign(b);
-    add_matmul(&mut y, x, w);
-    refuse_non_finite(&y, x, w, b)?;
+pub fn linear<R: Real>(x: &ArrayRef2<R>, w: &ArrayRef2<R>, b: Option<&ArrayRef1<R>>) -> Result<Array2<R>> {
+    check_shape("linear: w", w.shape(), &[x.ncols(), w.ncols()])?;
+    let y = match b {
+        None => matmul(x, w),
+        Some(b) => {
+            check_shape("linear: b", b.shape(), &[w.ncols()])?;
+            let mut y = Array2::zeros((x.nrows(), b.len()));
+            y.assign(b);
+            add_matmul(&mut y, x, w);
+            y
+        }
+    };
+    // NaN and infinities of any argument reach `y`, if there is a row: which argument it was is asked only then.
+    if y.is_empty() || check_finite("linear: y", &y).is_err() {
+        check_finite("linear: x", x)?;
+        check_finite("linear: w", w)?;
+        b.map_or(Ok(()), |b| check_finite("linear: b", b))?;
+        check_finite("linear: y", &y)?;
+    }
     Ok(y)
 }
 
-/// NaN and infinities of any argument reach `y`: which argument it was is asked only then.
-fn refuse_non_finite<R: Real>(
-    y: &ArrayRef2<R>,
-    x: &ArrayRef2<R>,
-    w: &ArrayRef2<R>,
-    b: &ArrayRef1<R>,
-) -> Result<()> {
-    if y.iter().all(|y| y.is_finite()) {
-        return Ok(());
-    }
-    crate::check_finite("linear: x", x)?;
-    crate::check_finite("linear: w", w)?;
-    crate::check_finite("linear: b", b)?;
-    Err(Error::NonFinite { at: "linear: y" })
-}
-
-/// Gradients of [`linear`]: returns `x̄`, adds to `w̄` and `b̄`.
+/// Gradients of [`linear`]: returns `x̄`, adds to `w̄` and, if there is one, to `b̄`.
 ///
 /// **eq-0.1-linear, backward**
 /// ```math
@@ -65,10 +62,12 @@ pub fn linear_backward<R: Real>(
     w: &ArrayRef2<R>,
     dy: &ArrayRef2<R>,
     dw: &mut Array2<R>,
-    db: &mut Array1<R>,
+    db: Option<&mut Array1<R>>,
 ) -> Array2<R> {
     add_matmul(dw, &x.t(), dy);
-    add_column_sums(db, dy);
+    if let Some(db) = db {
+        add_column_sums(db, dy);
+    }
     matmul(dy, &w.t())
 }
 
@@ -81,14 +80,43 @@ mod tests {
     #[test]
     fn weights_of_another_width_are_refused() {
         let (x, w, b) = (Array2::<f64>::zeros((3, 4)), Array2::zeros((5, 2)), Array1::zeros(2));
-        let error = linear(&x, &w, &b).unwrap_err();
+        let error = linear(&x, &w, Some(&b)).unwrap_err();
         assert_eq!(error.to_string(), "linear: w: expected shape [4, 2], got [5, 2]");
     }
 
     #[test]
+    fn a_bias_of_another_width_is_refused() {
+        let (x, w, b) = (Array2::<f64>::zeros((3, 4)), Array2::zeros((4, 2)), Array1::zeros(3));
+        let error = linear(&x, &w, Some(&b)).unwrap_err();
+        assert_eq!(error.to_string(), "linear: b: expected shape [2], got [3]");
+    }
+
+    #[test]
     fn a_nan_is_refused_by_name() {
-        let (x, mut w, b) = (Array2::<f64>::zeros((3, 4)), Array2::zeros((4, 2)), Array1::zeros(2));
-        w[(1, 1)] = f64::NAN;
-        assert_eq!(linear(&x, &w, &b).unwrap_err().to_string(), "linear: w: not a finite number");
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            for rows in [0, 3] {
+                let (x, w, b) = (Array2::<f64>::zeros((rows, 4)), Array2::zeros((4, 2)), Array1::zeros(2));
+                let text = |x: &Array2<f64>, w: &Array2<f64>, b: &Array1<f64>| {
+                    linear(x, w, Some(b)).unwrap_err().to_string()
+                };
+                let mut wrong = x.clone();
+                if let Some(x) = wrong.first_mut() {
+                    *x = bad;
+                    assert_eq!(text(&wrong, &w, &b), "linear: x: not a finite number");
+                }
+                let mut wrong = w.clone();
+                wrong[(1, 1)] = bad;
+                assert_eq!(text(&x, &wrong, &b), "linear: w: not a finite number");
+                let mut wrong = b.clone();
+                wrong[1] = bad;
+                assert_eq!(text(&x, &w, &wrong), "linear: b: not a finite number");
+            }
+        }
+    }
+
+    #[test]
+    fn a_result_that_overflows_is_refused() {
+        let big = Array2::from_elem((1, 1), 1e300);
+        assert_eq!(linear(&big, &big, None).unwrap_err().to_string(), "linear: y: not a finite number");
     }
 }

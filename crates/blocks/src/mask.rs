@@ -1,0 +1,253 @@
+//! Who may see whom: masks as data, and what the note's product with `-∞` does instead.
+
+use mmt_tensor::ops::{matmul, softmax};
+use mmt_tensor::{Error, Ragged, Real, Result, check_finite, check_setting, check_shape};
+use ndarray::{Array2, ArrayRef2};
+
+use crate::attention::scaled;
+
+/// Which keys a query may see, added to the scores before the softmax.
+///
+/// *eq-1.5-masked-attention*
+/// ```math
+/// O = \operatorname{softmax}_\text{row}\Bigl( \frac{Q K^\top}{\sqrt d} + B \Bigr) V, \qquad
+/// B_{ij} = \begin{cases} 0 & \text{query } i \text{ may see key } j \\ -\infty & \text{otherwise} \end{cases}
+/// ```
+///
+/// `Q: [n, d]`, `K: [m, d]`, `V: [m, d_v]`, `B: [n, m]` → `O: [n, d_v]`
+///
+/// A mask is a description for a whole batch and has no gradient; `B` is not stored unless the mask asks for numbers.
+/// A hidden pair has weight exactly zero, and so has every gradient through it. Masks add: a key is visible if all of
+/// them show it.
+///
+/// Source: Vaswani et al. 2017, *Attention Is All You Need*, section 3.2.3. The note multiplies with `M ∈ {1, -∞}`
+/// instead: see [`note_literal_masked_attention`].
+///
+/// *eq-1.5-masked-attention, backward*
+/// ```math
+/// \bar S = P \odot \bigl( \bar P - \operatorname{rowsum}(\bar P \odot P) \bigr), \qquad
+/// B_{ij} = -\infty \;\Rightarrow\; P_{ij} = 0 \;\Rightarrow\; \bar S_{ij} = 0
+/// ```
+///
+/// Derivation: the sum `S = Q K' / √d + B` hands `S̄` on to the scores unchanged, so the backward is that of
+/// eq-1.1-attention; where `P` is zero, the factor `P` makes `S̄` zero.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mask {
+    /// Every query sees every key of its sample.
+    None,
+    /// Query `i` sees key `j` if `j <= i + offset`, both counted from the beginning of their sample. With offset 0 a
+    /// position sees itself and what came before; with as many queries as keys that is the causal mask.
+    Causal {
+        /// How many keys ahead of its own position a query may look: `m - n` aligns the last query and the last key.
+        offset: isize,
+    },
+    /// One entry per row of the tall key matrix: `true` keeps the key, `false` hides it from every query.
+    Keys(Vec<bool>),
+    /// Numbers to add to the scores: one matrix `[n_b, m_b]` per sample, shared by the heads. An entry `-∞` hides.
+    Bias(Vec<Array2<f64>>),
+    /// Adds a large negative number where `mask` hides, as several published codes do: `-1e4` in BERT. That is another
+    /// function: a query from which all keys are hidden sees all of them alike, and a score far above the others
+    /// leaks through.
+    Finite {
+        /// What is added instead of `-∞`.
+        value: f64,
+        /// Where.
+        mask: Box<Mask>,
+    },
+    /// All of these.
+    All(Vec<Mask>),
+}
+
+impl Mask {
+    /// Query `i` sees the keys up to and including `i`.
+    pub fn causal() -> Self {
+        Mask::Causal { offset: 0 }
+    }
+
+    /// What each sample sees.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] if there is not one flag per key or one matrix of the right shape per sample;
+    /// [`Error::NonFinite`] for NaN and `+∞` in numbers to add; [`Error::InvalidHyperparameter`] if the finite value
+    /// is not a negative number.
+    pub fn of_samples<R: Real>(&self, rows: &Ragged, context_rows: &Ragged) -> Result<Vec<Visible<R>>> {
+        self.check(rows, context_rows)?;
+        Ok((0..rows.samples()).map(|b| self.of_sample(b, rows, context_rows)).collect())
+    }
+
+    fn check(&self, rows: &Ragged, context_rows: &Ragged) -> Result<()> {
+        match self {
+            Mask::None | Mask::Causal { .. } => Ok(()),
+            Mask::Keys(keep) => check_shape("mask: keys", &[keep.len()], &[context_rows.tokens()]),
+            Mask::Bias(bias) => {
+                check_shape("mask: bias", &[bias.len()], &[rows.samples()])?;
+                for (b, bias) in bias.iter().enumerate() {
+                    check_shape("mask: bias", bias.shape(), &[rows.length(b), context_rows.length(b)])?;
+                    check_addable("mask: bias", bias)?;
+                }
+                Ok(())
+            }
+            Mask::Finite { value, mask } => {
+                check_setting("mask: value", value.is_finite() && *value < 0.0, || {
+                    format!("must be a negative number, got {value}")
+                })?;
+                mask.check(rows, context_rows)
+            }
+            Mask::All(masks) => masks.iter().try_for_each(|mask| mask.check(rows, context_rows)),
+        }
+    }
+
+    fn of_sample<R: Real>(&self, b: usize, rows: &Ragged, context_rows: &Ragged) -> Visible<R> {
+        let (n, m) = (rows.length(b), context_rows.length(b));
+        let all = Visible::all(n, m);
+        match self {
+            Mask::None => all,
+            Mask::Causal { offset } => Visible { causal: Some(*offset), ..all },
+            Mask::Keys(keep) => {
+                let keep = &keep[context_rows.range(b)];
+                let some_hidden = !keep.iter().all(|&keep| keep);
+                Visible { keep: some_hidden.then(|| keep.to_vec()), ..all }
+            }
+            Mask::Bias(bias) => Visible { bias: Some(bias[b].mapv(R::of)), ..all },
+            Mask::Finite { value, mask } => {
+                let hidden = mask.of_sample::<R>(b, rows, context_rows);
+                let bias = Array2::from_shape_fn((n, m), |(i, j)| {
+                    let bias = hidden.bias_at(i, j);
+                    if bias == R::of(f64::NEG_INFINITY) { R::of(*value) } else { bias }
+                });
+                Visible { bias: Some(bias), ..all }
+            }
+            Mask::All(masks) => {
+                let masks = masks.iter().map(|mask| mask.of_sample(b, rows, context_rows));
+                masks.fold(all, Visible::and)
+            }
+        }
+    }
+}
+
+/// Refuses what must not be added to a score: NaN and `+∞`.
+pub(crate) fn check_addable<R: Real>(at: &'static str, bias: &ArrayRef2<R>) -> Result<()> {
+    let fine = bias.iter().all(|b| b.is_finite() || *b == R::of(f64::NEG_INFINITY));
+    if fine { Ok(()) } else { Err(Error::NonFinite { at }) }
+}
+
+/// What the queries of one sample see.
+#[derive(Clone, Debug)]
+pub struct Visible<R> {
+    /// `n`
+    queries: usize,
+    /// `m`
+    keys: usize,
+    /// Query `i` sees at most the keys up to `i + offset`.
+    causal: Option<isize>,
+    /// Which keys are there at all.
+    keep: Option<Vec<bool>>,
+    /// What is added to the scores.
+    bias: Option<Array2<R>>,
+}
+
+impl<R: Real> Visible<R> {
+    /// `n` queries that see all of `m` keys.
+    pub fn all(queries: usize, keys: usize) -> Self {
+        Visible { queries, keys, causal: None, keep: None, bias: None }
+    }
+
+    /// `bias` is added to the scores.
+    pub fn biased(bias: &ArrayRef2<R>) -> Self {
+        Visible { bias: Some(bias.to_owned()), ..Visible::all(bias.nrows(), bias.ncols()) }
+    }
+
+    /// What both show.
+    fn and(self, other: Self) -> Self {
+        let either = |a: Option<isize>, b: Option<isize>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let keep = match (self.keep, other.keep) {
+            (Some(a), Some(b)) => Some(a.iter().zip(&b).map(|(&a, &b)| a && b).collect()),
+            (a, b) => a.or(b),
+        };
+        let bias = match (self.bias, other.bias) {
+            (Some(a), Some(b)) => Some(ndarray::Zip::from(&a).and(&b).map_collect(|&a, &b| add(a, b))),
+            (a, b) => a.or(b),
+        };
+        Visible { causal: either(self.causal, other.causal), keep, bias, ..self }
+    }
+
+    /// Query `i` sees none of the keys from here on.
+    #[inline(always)]
+    pub(crate) fn end(&self, i: usize) -> usize {
+        match self.causal {
+            None => self.keys,
+            Some(offset) => {
+                (i as isize).saturating_add(offset).saturating_add(1).clamp(0, self.keys as isize) as usize
+            }
+        }
+    }
+
+    /// The first query that sees key `j`, or a later one.
+    pub(crate) fn first_query(&self, j: usize) -> usize {
+        match self.causal {
+            None => 0,
+            Some(offset) => (j as isize).saturating_sub(offset).clamp(0, self.queries as isize) as usize,
+        }
+    }
+
+    /// Adds to the scores `s` of query `i` with the keys from `first` on, all of them before [`end`](Self::end).
+    #[inline(always)]
+    pub(crate) fn add_to(&self, i: usize, first: usize, s: &mut [R]) {
+        if let Some(bias) = &self.bias {
+            let bias = bias.row(i);
+            let bias = &bias.as_slice().expect("standard layout")[first..first + s.len()];
+            for (s, &b) in s.iter_mut().zip(bias) {
+                *s = add(*s, b);
+            }
+        }
+        if let Some(keep) = &self.keep {
+            for (s, &keep) in s.iter_mut().zip(&keep[first..]) {
+                *s = if keep { *s } else { R::of(f64::NEG_INFINITY) };
+            }
+        }
+    }
+
+    /// `B_ij`
+    pub fn bias_at(&self, i: usize, j: usize) -> R {
+        let hidden = j >= self.end(i) || self.keep.as_ref().is_some_and(|keep| !keep[j]);
+        let bias = self.bias.as_ref().map_or(R::of(0.0), |bias| bias[(i, j)]);
+        if hidden { R::of(f64::NEG_INFINITY) } else { bias }
+    }
+}
+
+/// `a + b`; `-∞` wins, also in number types whose sums know no infinity.
+#[inline(always)]
+fn add<R: Real>(a: R, b: R) -> R {
+    if b == R::of(f64::NEG_INFINITY) { b } else { a + b }
+}
+
+/// Masked attention as the note writes it, to show that it does not work.
+///
+/// ```math
+/// O = \operatorname{softmax}_\text{row}\Bigl( \frac{Q K^\top}{\sqrt d} \odot M \Bigr) V, \qquad
+/// M_{ij} \in \{ 1, -\infty \}
+/// ```
+///
+/// `q: [n, d]`, `k: [m, d]`, `v: [m, d_v]`, `m: [n, m]` → `[n, d_v]`
+///
+/// A masked score that is negative becomes `+∞`, and zero becomes NaN: the result is right only if every masked
+/// score is positive. Nothing uses this but the errata; [`Mask`] is the mask that works.
+///
+/// # Errors
+/// [`Error::ShapeMismatch`]; [`Error::NonFinite`] as soon as a product is `+∞` or NaN; [`Error::FullyMaskedRow`].
+pub fn note_literal_masked_attention<R: Real>(
+    q: &ArrayRef2<R>,
+    k: &ArrayRef2<R>,
+    v: &ArrayRef2<R>,
+    m: &ArrayRef2<R>,
+) -> Result<Array2<R>> {
+    check_shape("masked attention: k", k.shape(), &[k.nrows(), q.ncols()])?;
+    check_shape("masked attention: v", v.shape(), &[k.nrows(), v.ncols()])?;
+    check_shape("masked attention: m", m.shape(), &[q.nrows(), k.nrows()])?;
+    check_finite("masked attention: v", v)?;
+    let s = matmul(&scaled(q), &k.t()) * m;
+    Ok(matmul(&softmax(&s)?, v))
+}
