@@ -14,6 +14,6 @@ test:
 doc:
     RUSTDOCFLAGS="-D warnings --html-in-header {{justfile_directory()}}/docs/katex.html" cargo doc --workspace --no-deps
 
-# Rewrites docs/equations.md and docs/errata.md from the register.
+# Rewrites docs/equations.md and docs/errata.md from the register and docs/parity.md from the cases of other libraries.
 equations:
-    UPDATE=1 cargo test -p mmt-tests --test register --test errata
+    UPDATE=1 cargo test -p mmt-tests --test register --test errata --test parity

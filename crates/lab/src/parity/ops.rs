@@ -1,0 +1,154 @@
+//! Records of single operations: softmax, norms, activations, linear maps, embeddings.
+
+use mmt_tensor::ops;
+use mmt_tensor::{Real, Result as Checked, Tree};
+use ndarray::{Array1, Array2, Array4, ArrayD, Ix2, Ix4, IxDyn};
+
+use super::Answer;
+use super::case::{Found, Record, Trouble};
+use super::layout::{axis, head, last, no_bias, reshape, rows, transposed, weight};
+
+/// A record that no formula answers.
+pub fn unsupported<T>(what: &str) -> Found<T> {
+    Err(Trouble::Unsupported(what.to_string()))
+}
+
+/// `op_softmax`
+pub fn softmax<R: Real>(record: &Record) -> Found<Answer<R>> {
+    let mut x: ArrayD<R> = record.real("in/x")?;
+    let axis = axis(record, "dim", x.ndim())?;
+    if record.has("in/mask") {
+        let mask = record.mask::<IxDyn>("in/mask")?;
+        if mask.shape() != x.shape() {
+            return Err(record.invalid(0, "the mask has another shape than x".to_string()));
+        }
+        x.zip_mut_with(&mask, |x, &excluded| {
+            if excluded {
+                *x = R::of(f64::NEG_INFINITY);
+            }
+        });
+    }
+    let (x, dy) = (last(&x, axis), last(&record.shaped("cot/y", x.shape())?, axis));
+    let (y, dx) = match record.system.as_str() {
+        "softmax" => {
+            let y = ops::softmax(&x)?;
+            let dx = ops::softmax_backward(&y, &dy);
+            (y, dx)
+        }
+        _ => return unsupported("no page"),
+    };
+    Ok(Answer::new().with("out/y", &last(&y, axis)).with("grad_in/x", &last(&dx, axis)))
+}
+
+/// `op_activation`
+pub fn activation<R: Real>(record: &Record) -> Found<Answer<R>> {
+    let x: ArrayD<R> = record.real("in/x")?;
+    let dy = record.shaped("cot/y", x.shape())?;
+    let answer =
+        |y: Checked<ArrayD<R>>, dx: ArrayD<R>| Ok(Answer::new().with("out/y", &y?).with("grad_in/x", &dx));
+    match record.system.as_str() {
+        "gelu_erf" => answer(ops::gelu(&x), ops::gelu_backward(&x, &dy)),
+        "relu" => answer(ops::relu(&x), ops::relu_backward(&x, &dy)),
+        _ => unsupported("no page"),
+    }
+}
+
+/// `op_norm`
+pub fn norm<R: Real>(record: &Record) -> Found<Answer<R>> {
+    match record.system.as_str() {
+        "layer_norm" => layer_norm(record),
+        _ => unsupported("no page"),
+    }
+}
+
+/// Layer norm over the last axes, taken together as one row.
+pub fn layer_norm<R: Real>(record: &Record) -> Found<Answer<R>> {
+    let x: ArrayD<R> = record.real("in/x")?;
+    let dy: ArrayD<R> = record.shaped("cot/y", x.shape())?;
+    let weight = if record.has("in/w") { "w" } else { "weight" };
+    let bias = if record.has("in/b") { "b" } else { "bias" };
+    let gamma: Option<ArrayD<R>> = record.optional(&format!("in/{weight}"))?;
+    let beta: Option<ArrayD<R>> = record.optional(&format!("in/{bias}"))?;
+    let d = gamma.as_ref().map_or(*x.shape().last().unwrap_or(&1), |g| g.len());
+    if d == 0 || !x.len().is_multiple_of(d) {
+        return Err(record.invalid(0, "the gains do not fit x".to_string()));
+    }
+    let shape = gamma.as_ref().map(|g| g.shape().to_vec());
+    let flat = |a: Option<ArrayD<R>>, default: f64| -> Array1<R> {
+        a.map_or_else(|| Array1::from_elem(d, R::of(default)), |a| reshape(&a, &[a.len()]))
+    };
+    let (gamma, beta) = (flat(gamma, 1.0), flat(beta, 0.0));
+    let table = [x.len() / d, d];
+    let (y, tape) = ops::layer_norm(&reshape::<R, _, Ix2>(&x, &table), &gamma, &beta, record.number("eps")?)?;
+    let (mut dgamma, mut dbeta) = (gamma.zeros_like(), beta.zeros_like());
+    let dx = ops::layer_norm_backward(&tape, &gamma, &reshape(&dy, &table), &mut dgamma, &mut dbeta);
+    let full = |a: &Array2<R>| reshape::<R, _, IxDyn>(a, x.shape());
+    let answer = Answer::new().with("out/y", &full(&y)).with("grad_in/x", &full(&dx));
+    let Some(shape) = shape else { return Ok(answer) };
+    let answer = answer.with(&format!("grad_in/{weight}"), &reshape::<R, _, IxDyn>(&dgamma, &shape));
+    Ok(answer.with(&format!("grad_in/{bias}"), &reshape::<R, _, IxDyn>(&dbeta, &shape)))
+}
+
+/// `op_linear_embedding`
+pub fn linear_embedding<R: Real>(record: &Record) -> Found<Answer<R>> {
+    match record.system.as_str() {
+        "linear" => linear(record),
+        "matmul" if record.name == "matmul_broadcast" => product(record),
+        "matmul" => batch_of_products(record),
+        _ => unsupported("no page"),
+    }
+}
+
+fn linear<R: Real>(record: &Record) -> Found<Answer<R>> {
+    let (x, w): (ArrayD<R>, Array2<R>) = (record.real("in/x")?, weight(record, "in/weight")?);
+    let bias: Option<Array1<R>> = record.optional("in/bias")?;
+    let b = bias.clone().unwrap_or_else(|| no_bias(w.ncols()));
+    let y = ops::linear(&rows(&x), &w, &b)?;
+    let mut shape = x.shape().to_vec();
+    shape.pop();
+    shape.push(w.ncols());
+    let dy = rows(&record.shaped("cot/y", &shape)?);
+    let (mut dw, mut db) = (w.zeros_like(), b.zeros_like());
+    let dx = ops::linear_backward(&rows(&x), &w, &dy, &mut dw, &mut db);
+    let answer = (Answer::new().with("out/y", &reshape::<R, _, IxDyn>(&y, &shape)))
+        .with("grad_in/x", &reshape::<R, _, IxDyn>(&dx, x.shape()))
+        .with("grad_in/weight", &transposed(&dw));
+    Ok(if bias.is_some() { answer.with("grad_in/bias", &db) } else { answer })
+}
+
+/// A product is a linear map without bias, and both factors have a gradient.
+pub fn product<R: Real>(record: &Record) -> Found<Answer<R>> {
+    let (a, b): (ArrayD<R>, Array2<R>) = (record.real("in/a")?, record.real("in/b")?);
+    let y = ops::linear(&rows(&a), &b, &no_bias(b.ncols()))?;
+    let mut shape = a.shape().to_vec();
+    shape.pop();
+    shape.push(b.ncols());
+    let dy = rows(&record.shaped("cot/y", &shape)?);
+    let mut db = b.zeros_like();
+    let da = ops::linear_backward(&rows(&a), &b, &dy, &mut db, &mut no_bias(b.ncols()));
+    Ok((Answer::new().with("out/y", &reshape::<R, _, IxDyn>(&y, &shape)))
+        .with("grad_in/a", &reshape::<R, _, IxDyn>(&da, a.shape()))
+        .with("grad_in/b", &db))
+}
+
+fn batch_of_products<R: Real>(record: &Record) -> Found<Answer<R>> {
+    let (a, b): (Array4<R>, Array4<R>) = (record.real("in/a")?, record.real("in/b")?);
+    let (batch, heads, n, _) = a.dim();
+    if b.dim().0 != batch || b.dim().1 != heads {
+        return Err(record.invalid(0, "a and b have another number of matrices".to_string()));
+    }
+    let m = b.dim().3;
+    let dy: Array4<R> = record.shaped::<R, Ix4>("cot/y", &[batch, heads, n, m])?;
+    let (mut y, mut da, mut db) = (dy.clone(), a.clone(), b.clone());
+    for i in 0..batch {
+        for h in 0..heads {
+            let (a, b, dy) = (head(&a, i, h), head(&b, i, h), head(&dy, i, h));
+            let mut gradient = b.zeros_like();
+            y.slice_mut(ndarray::s![i, h, .., ..]).assign(&ops::linear(&a, &b, &no_bias(m))?);
+            let dx = ops::linear_backward(&a, &b, &dy, &mut gradient, &mut no_bias(m));
+            da.slice_mut(ndarray::s![i, h, .., ..]).assign(&dx);
+            db.slice_mut(ndarray::s![i, h, .., ..]).assign(&gradient);
+        }
+    }
+    Ok(Answer::new().with("out/y", &y).with("grad_in/a", &da).with("grad_in/b", &db))
+}

@@ -1,0 +1,378 @@
+//! mmt against numbers that other libraries computed: the cases in `tests/parity/`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use mmt_golden::file::{self, Data};
+use mmt_lab::parity::{Outcome, Precision, Verdict, run, select};
+use mmt_tests::{assert_file, root};
+
+/// Records of functions that no page of mmt states. Everything else passes.
+const UNSUPPORTED: &[&str] = &[
+    "layer_decoder_s/post_relu",
+    "layer_decoder_s/post_gelu",
+    "layer_decoder_s/pre_relu",
+    "layer_decoder_s/pre_gelu",
+    "layer_encoder_s/post_relu",
+    "layer_encoder_s/post_gelu",
+    "layer_encoder_s/pre_relu",
+    "layer_encoder_s/pre_gelu",
+    "layer_encoder_s/post_gelu_causal",
+    "layer_transformer_s/post_relu",
+    "layer_transformer_s/pre_gelu",
+    "op_activation_s/gelu_tanh",
+    "op_activation_s/gelu_new_hf",
+    "op_activation_s/quick_gelu_hf",
+    "op_activation_s/silu",
+    "op_activation_s/sigmoid",
+    "op_activation_s/tanh",
+    "op_activation_s/softplus",
+    "op_activation_s/elu",
+    "op_activation_s/leaky_relu_0p01",
+    "op_activation_s/squared_relu",
+    "op_activation_s/erf",
+    "op_activation_s/logsigmoid",
+    "op_conv_s/conv2d_basic",
+    "op_conv_s/conv2d_stride_pad",
+    "op_conv_s/conv2d_dilation",
+    "op_conv_s/conv2d_groups",
+    "op_conv_s/conv2d_patchify",
+    "op_conv_s/conv2d_stem7",
+    "op_conv_s/conv3d_basic",
+    "op_conv_s/conv3d_stride_pad",
+    "op_conv_s/conv3d_tubelet",
+    "op_conv_s/conv3d_separable_spatial",
+    "op_conv_s/conv3d_separable_temporal",
+    "op_conv_s/conv1d_stride",
+    "op_large_s/matmul",
+    "op_large_s/softmax",
+    "op_large_s/layer_norm",
+    "op_large_s/sdpa",
+    "op_large_s/conv2d",
+    "op_large_s/embedding",
+    "op_linear_embedding_s/embedding_repeated_ids",
+    "op_linear_embedding_s/embedding_padding_idx",
+    "op_linear_embedding_s/embedding_bag_sum",
+    "op_linear_embedding_s/embedding_bag_mean",
+    "op_linear_embedding_s/embedding_bag_max",
+    "op_linear_embedding_s/bilinear",
+    "op_losses_s/ce_mean",
+    "op_losses_s/ce_sum",
+    "op_losses_s/ce_none",
+    "op_losses_s/ce_ignore_index",
+    "op_losses_s/ce_ignore_index_0",
+    "op_losses_s/ce_label_smoothing_0.1",
+    "op_losses_s/ce_label_smoothing_0.3",
+    "op_losses_s/ce_smoothing_ignore",
+    "op_losses_s/ce_weighted",
+    "op_losses_s/ce_prob_targets",
+    "op_losses_s/ce_spatial",
+    "op_losses_s/kl_batchmean",
+    "op_losses_s/kl_mean",
+    "op_losses_s/kl_sum",
+    "op_losses_s/kl_log_target",
+    "op_losses_s/kl_zero_target",
+    "op_losses_s/distillation",
+    "op_losses_s/mse",
+    "op_losses_s/l1",
+    "op_losses_s/smooth_l1",
+    "op_losses_s/huber_delta1",
+    "op_losses_s/bce_with_logits",
+    "op_losses_s/cosine_embedding",
+    "op_losses_s/triplet_margin",
+    "op_losses_s/margin_ranking",
+    "op_losses_s/nll",
+    "op_mha_s/self",
+    "op_mha_s/self_averaged_weights",
+    "op_mha_s/self_key_padding",
+    "op_mha_s/self_causal_bool",
+    "op_mha_s/self_causal_and_padding",
+    "op_mha_s/cross",
+    "op_mha_s/cross_key_padding",
+    "op_mha_s/cross_kdim_vdim",
+    "op_mha_s/self_no_bias",
+    "op_mha_s/additive_float_mask",
+    "op_norm_s/batch_norm_eval_2d",
+    "op_norm_s/batch_norm_eval_1d",
+    "op_norm_s/batch_norm_eval_3d",
+    "op_norm_s/batch_norm_train_2d",
+    "op_norm_s/group_norm",
+    "op_norm_s/rms_norm",
+    "op_norm_s/l2_normalize",
+    "op_norm_s/cosine_similarity",
+    "op_pool_s/max_pool2d_k2",
+    "op_pool_s/max_pool2d_k3s2p1",
+    "op_pool_s/max_pool2d_ceil",
+    "op_pool_s/avg_pool2d_k2",
+    "op_pool_s/avg_pool2d_k3s2p1",
+    "op_pool_s/avg_pool2d_k3s2p1_excl",
+    "op_pool_s/max_pool3d_k2",
+    "op_pool_s/max_pool3d_133",
+    "op_pool_s/avg_pool3d_222",
+    "op_pool_s/adaptive_avg_pool2d_1",
+    "op_pool_s/adaptive_avg_pool2d_32",
+    "op_pool_s/adaptive_max_pool2d_2",
+    "op_pool_s/interp_bilinear",
+    "op_pool_s/interp_bicubic",
+    "op_pool_s/interp_nearest",
+    "op_pool_s/max_pool2d_ties",
+    "op_position_s/sincos_2d",
+    "op_position_s/sinusoid_1d",
+    "op_sdpa_s/plain",
+    "op_sdpa_s/causal",
+    "op_sdpa_s/cross_lengths",
+    "op_sdpa_s/causal_cross_lengths",
+    "op_sdpa_s/padding_mask",
+    "op_sdpa_s/additive_bias",
+    "op_sdpa_s/additive_bias_broadcast",
+    "op_sdpa_s/scale_0p7",
+    "op_sdpa_s/causal_and_padding",
+    "op_sdpa_s/fully_masked_row",
+    "op_sdpa_s/explicit_probs",
+    "op_sdpa_s/multiplicative_finite_mask",
+    "op_softmax_s/log_softmax_dim0",
+    "op_softmax_s/log_softmax_dim1",
+    "op_softmax_s/log_softmax_dim2",
+    "op_softmax_s/log_softmax_large",
+    "optim_s/adamw_default",
+    "optim_s/adamw_wd_betas",
+    "optim_s/adamw_no_decay_group",
+    "optim_s/adamw_amsgrad",
+    "optim_s/adamw_clip_schedule",
+    "optim_s/adam_l2",
+    "optim_s/sgd_momentum",
+    "optim_s/clip_norm_2_active",
+    "optim_s/clip_norm_2_inactive",
+    "optim_s/clip_norm_inf",
+    "optim_s/clip_norm_1",
+    "optim_s/schedule_linear_warmup",
+    "optim_s/schedule_cosine_warmup",
+];
+
+/// Records in all cases together.
+const RECORDS: usize = 153;
+
+fn fixtures() -> PathBuf {
+    root().join("tests/parity")
+}
+
+fn outcomes(precision: Precision) -> Vec<Outcome> {
+    let names = select(&fixtures(), "*").unwrap();
+    run(&fixtures(), &names, precision).into_iter().flat_map(Result::unwrap).collect()
+}
+
+fn every_record_passes_or_is_listed(precision: Precision) {
+    let outcomes = outcomes(precision);
+    let mut unsupported = Vec::new();
+    for Outcome { case, record, verdict } in &outcomes {
+        match verdict {
+            Verdict::Pass(_) => {}
+            Verdict::Unsupported(_) => unsupported.push(format!("{case}/{record}")),
+            other => panic!("{case}/{record} at {}: {other:?}", precision.name()),
+        }
+    }
+    assert_eq!(unsupported, UNSUPPORTED);
+    assert_eq!(outcomes.len(), RECORDS);
+}
+
+#[test]
+fn every_record_passes_or_is_listed_in_double_precision() {
+    every_record_passes_or_is_listed(Precision::F64);
+}
+
+#[test]
+fn every_record_passes_or_is_listed_in_single_precision() {
+    every_record_passes_or_is_listed(Precision::F32);
+}
+
+#[test]
+fn the_page_of_parity_is_up_to_date() {
+    let mut cases: BTreeMap<String, Vec<Outcome>> = BTreeMap::new();
+    for outcome in outcomes(Precision::F64) {
+        cases.entry(outcome.case.clone()).or_default().push(outcome);
+    }
+    let mut page = String::from(
+        "# Parity with other libraries\n\nWritten by `just equations`.\n\n\
+         The folder `tests/parity` holds inputs, outputs, intermediates and gradients that PyTorch and Hugging Face \
+         transformers computed. `mmt parity tests/parity` runs the functions of mmt on the inputs, forward and backward, \
+         and compares; the tests do the same in both precisions. Formats, origin and tolerances: \
+         [tests/parity/README.md](../tests/parity/README.md).\n\n| case | pass | unsupported |\n|---|---|---|\n",
+    );
+    for (case, outcomes) in &cases {
+        let passed = outcomes.iter().filter(|o| matches!(o.verdict, Verdict::Pass(_))).count();
+        writeln!(page, "| `{case}` | {passed} | {} |", outcomes.len() - passed).unwrap();
+    }
+    page += "\n## Unsupported\n\nRecords of functions that no page of mmt states.\n\n| case | record | why |\n|---|---|---|\n";
+    for Outcome { case, record, verdict } in cases.values().flatten() {
+        if let Verdict::Unsupported(why) = verdict {
+            writeln!(page, "| `{case}` | `{record}` | {why} |").unwrap();
+        }
+    }
+    page += "\n## Passing\n\n";
+    for (case, outcomes) in &cases {
+        let passed = outcomes.iter().filter(|o| matches!(o.verdict, Verdict::Pass(_)));
+        let names: Vec<String> = passed.map(|o| format!("`{}`", o.record)).collect();
+        writeln!(page, "* `{case}`: {}", names.join(", ")).unwrap();
+    }
+    assert_file(&root().join("docs/parity.md"), &page);
+}
+
+/// A folder with a copy of a case, changed.
+struct Changed(PathBuf);
+
+impl Changed {
+    fn new(name: &str, case: &str, change: impl FnOnce(&Path)) -> Self {
+        let folder = env::temp_dir().join(format!("mmt-parity-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        for extension in ["json", "safetensors"] {
+            let file = format!("{case}.{extension}");
+            fs::copy(fixtures().join(&file), folder.join(&file)).unwrap();
+        }
+        change(&folder);
+        Changed(folder)
+    }
+
+    fn run(&self) -> Result<Vec<Outcome>, String> {
+        let names = select(&self.0, "*").map_err(|e| e.to_string())?;
+        let results = run(&self.0, &names, Precision::F64).remove(0);
+        results.map_err(|e| e.to_string().replace(&*self.0.to_string_lossy(), "dir"))
+    }
+}
+
+impl Drop for Changed {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Changes the arrays of a file.
+fn rewrite(path: &Path, change: impl FnOnce(&mut BTreeMap<String, Data>)) {
+    let mut arrays = file::read(path).unwrap().into_iter().map(|(name, a)| (name, a.data)).collect();
+    change(&mut arrays);
+    file::write(path, &arrays).unwrap();
+}
+
+#[test]
+fn a_number_that_is_off_is_found_with_its_place() {
+    let changed = Changed::new("off", "op_softmax_s", |folder| {
+        rewrite(&folder.join("op_softmax_s.safetensors"), |arrays| {
+            let Some(Data::F64(y)) = arrays.get_mut("softmax_dim1/out/y") else { panic!("a result") };
+            y[[2, 4, 6]] += 1e-9;
+        });
+    });
+    let outcomes = changed.run().unwrap();
+    let failed: Vec<_> = outcomes.iter().filter(|o| o.verdict.name() == "fail").collect();
+    let [Outcome { record, verdict: Verdict::Fail(worst), .. }] = failed[..] else { panic!("{failed:?}") };
+    assert_eq!(
+        (record.as_str(), worst.key.as_str(), &worst.index[..]),
+        ("softmax_dim1", "out/y", &[2, 4, 6][..])
+    );
+    assert!(worst.units > 500.0 && worst.units < 2000.0, "{}", worst.units);
+}
+
+#[test]
+fn a_truncated_case_is_refused() {
+    let size = fs::metadata(fixtures().join("op_softmax_s.safetensors")).unwrap().len() as usize;
+    let changed = Changed::new("cut", "op_softmax_s", |folder| {
+        let path = folder.join("op_softmax_s.safetensors");
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..size - 1]).unwrap();
+    });
+    let end = size - 1;
+    let text = format!(
+        "dir/op_softmax_s.safetensors: byte {end}: the arrays of the header do not end where the file ends"
+    );
+    assert_eq!(changed.run().unwrap_err(), text);
+}
+
+#[test]
+fn a_page_that_is_cut_off_is_refused() {
+    let changed = Changed::new("page", "op_softmax_s", |folder| {
+        let path = folder.join("op_softmax_s.json");
+        let text = fs::read(&path).unwrap();
+        fs::write(&path, &text[..1000]).unwrap();
+    });
+    let error = changed.run().unwrap_err();
+    assert!(error.starts_with("dir/op_softmax_s.json: byte 999: JSON: EOF while parsing"), "{error}");
+}
+
+#[test]
+fn a_page_that_says_another_shape_or_type_is_refused() {
+    let path = fixtures().join("op_softmax_s.safetensors");
+    let stored = file::read(&path).unwrap();
+    let mask = stored["softmax_masked_neg_inf/in/mask"].offset;
+    for (from, to, says) in [("9", "8", "bool [4, 8]"), ("\"bool\"", "\"int64\"", "int64 [4, 9]")] {
+        let changed = Changed::new("mislabeled", "op_softmax_s", |folder| {
+            let path = folder.join("op_softmax_s.json");
+            let text = fs::read_to_string(&path).unwrap();
+            let (before, after) = text.split_once("\"mask\": [").unwrap();
+            fs::write(&path, format!("{before}\"mask\": [{}", after.replacen(from, to, 1))).unwrap();
+        });
+        let text = format!(
+            "dir/op_softmax_s.safetensors: byte {mask}: `softmax_masked_neg_inf/in/mask` is bool [4, 9], the page says {says}"
+        );
+        assert_eq!(changed.run().unwrap_err(), text);
+    }
+}
+
+#[test]
+fn an_array_that_is_missing_or_not_listed_is_refused() {
+    let changed = Changed::new("missing", "op_softmax_s", |folder| {
+        rewrite(&folder.join("op_softmax_s.safetensors"), |arrays| {
+            arrays.remove("softmax_dim1/cot/y").unwrap();
+        });
+    });
+    let text = "dir/op_softmax_s.safetensors: byte 0: the page lists `softmax_dim1/cot/y`, the file has none";
+    assert_eq!(changed.run().unwrap_err(), text);
+
+    let changed = Changed::new("extra", "op_softmax_s", |folder| {
+        rewrite(&folder.join("op_softmax_s.safetensors"), |arrays| {
+            let y = arrays["softmax_dim1/cot/y"].clone();
+            arrays.insert("zz/cot/y".to_string(), y);
+        });
+    });
+    assert!(changed.run().unwrap_err().ends_with("the page does not list `zz/cot/y`"));
+}
+
+#[test]
+fn a_nan_in_a_case_is_refused_at_its_byte() {
+    let mut offset = 0;
+    let changed = Changed::new("nan", "op_softmax_s", |folder| {
+        let path = folder.join("op_softmax_s.safetensors");
+        rewrite(&path, |arrays| {
+            let Some(Data::F32(x)) = arrays.get_mut("softmax_dim1/in/x") else { panic!("an input") };
+            x[[0, 1, 0]] = f32::NAN;
+        });
+        offset = file::read(&path).unwrap()["softmax_dim1/in/x"].offset + 7 * 4;
+    });
+    let text = format!(
+        "dir/op_softmax_s.safetensors: byte {offset}: `softmax_dim1/in/x` holds a number that is not finite"
+    );
+    assert_eq!(changed.run().unwrap_err(), text);
+}
+
+#[test]
+fn a_gradient_of_another_shape_is_refused_before_it_is_used() {
+    let changed = Changed::new("gradient", "op_softmax_s", |folder| {
+        rewrite(&folder.join("op_softmax_s.safetensors"), |arrays| {
+            let Some(Data::F32(dy)) = arrays.get_mut("softmax_dim1/cot/y") else { panic!("a gradient") };
+            *dy = dy.clone().into_shape_with_order(vec![15, 7]).unwrap();
+        });
+        let path = folder.join("op_softmax_s.json");
+        let mut page: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        page["records"][2]["tensors"]["cot"]["y"][1] = serde_json::json!([15, 7]);
+        fs::write(&path, page.to_string()).unwrap();
+    });
+    let error = changed.run().unwrap_err();
+    assert!(error.ends_with("record `softmax_dim1`: `cot/y` is [15, 7], expected [3, 5, 7]"), "{error}");
+}
+
+#[test]
+fn a_case_without_its_other_file_is_refused() {
+    let changed = Changed::new("alone", "op_softmax_s", |folder| {
+        fs::remove_file(folder.join("op_softmax_s.safetensors")).unwrap();
+    });
+    assert!(changed.run().unwrap_err().starts_with("dir/op_softmax_s.safetensors: "));
+}
