@@ -175,24 +175,6 @@ pub fn map_parts<P: Send, T: Send>(
     try_map_parts(parts, cost, |i, part| Ok(f(i, part))).expect("work that cannot fail")
 }
 
-/// Whether every element is neither NaN nor infinite.
-pub fn all_finite<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> bool {
-    const CHUNK: usize = 1 << 12;
-    let Some(x) = x.as_slice_memory_order() else { return x.iter().all(|x| x.is_finite()) };
-    let chunks: Vec<&[R]> = x.chunks(CHUNK).collect();
-    let finite = |chunk: &[R]| {
-        vectorize::<R, _>(
-            #[inline(always)]
-            || chunk.iter().fold(true, |finite, x| finite & x.is_finite()),
-        )
-    };
-    if x.len() < GRAIN || rayon::current_num_threads() == 1 {
-        chunks.into_iter().all(finite)
-    } else {
-        chunks.into_par_iter().with_min_len(16).all(finite)
-    }
-}
-
 /// Sums over rows: `f(range, partial)` adds the rows of a block to a partial sum that starts at zero, and the
 /// partial sums are added to `into` in the order of the blocks. `cost` is the number of operations per row.
 pub fn fold_rows<R: Real>(
