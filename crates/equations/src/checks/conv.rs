@@ -123,7 +123,7 @@ fn a_kernel_of_one_pixel_is_a_linear_map_of_every_pixel(random: &mut Random) {
     let kernel = weight.t().to_shape((out, c, 1, 1)).expect("as many").to_owned();
     let y = conv(&x, &kernel, &b, &Conv::<2>::default()).unwrap();
     let rows: Array2<f64> = x.to_shape((c, h * w)).expect("as many").t().to_owned();
-    let want = linear(&rows, &weight, &b).unwrap();
+    let want = linear(&rows, &weight, Some(&b)).unwrap();
     assert_close(&y.to_shape((out, h * w)).expect("as many").t().to_owned(), &want, 1e-14);
 }
 
@@ -137,7 +137,7 @@ fn windows_side_by_side_are_patches_and_a_linear_map(random: &mut Random) {
         x[(0, k / (p * p), i / columns * p + k / p % p, i % columns * p + k % p)]
     });
     let weight: Array2<f64> = w.to_shape((out, c * p * p)).expect("as many").t().to_owned();
-    let want = linear(&patches, &weight, &b).unwrap();
+    let want = linear(&patches, &weight, Some(&b)).unwrap();
     assert_close(&y.to_shape((out, rows * columns)).expect("as many").t().to_owned(), &want, 1e-13);
 }
 

@@ -54,7 +54,3 @@ pub fn head<R: Real>(x: &ndarray::Array4<R>, b: usize, h: usize) -> Array2<R> {
     x.slice(s![b, h, .., ..]).to_owned()
 }
 
-/// A vector of zeros, for a bias that the other library leaves out.
-pub fn no_bias<R: Real>(n: usize) -> Array1<R> {
-    Array1::zeros(n)
-}

@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2, Array4, ArrayD, Ix2, Ix4, IxDyn};
 
 use super::Answer;
 use super::case::{Found, Record, Trouble};
-use super::layout::{axis, head, last, no_bias, reshape, rows, transposed, weight};
+use super::layout::{axis, head, last, reshape, rows, transposed, weight};
 
 /// A record that no formula answers.
 pub fn unsupported<T>(what: &str) -> Found<T> {
@@ -102,30 +102,32 @@ pub fn linear_embedding<R: Real>(record: &Record) -> Found<Answer<R>> {
 fn linear<R: Real>(record: &Record) -> Found<Answer<R>> {
     let (x, w): (ArrayD<R>, Array2<R>) = (record.real("in/x")?, weight(record, "in/weight")?);
     let bias: Option<Array1<R>> = record.optional("in/bias")?;
-    let b = bias.clone().unwrap_or_else(|| no_bias(w.ncols()));
-    let y = ops::linear(&rows(&x), &w, &b)?;
+    let y = ops::linear(&rows(&x), &w, bias.as_deref())?;
     let mut shape = x.shape().to_vec();
     shape.pop();
     shape.push(w.ncols());
     let dy = rows(&record.shaped("cot/y", &shape)?);
-    let (mut dw, mut db) = (w.zeros_like(), b.zeros_like());
-    let dx = ops::linear_backward(&rows(&x), &w, &dy, &mut dw, &mut db);
+    let (mut dw, mut db) = (w.zeros_like(), bias.as_ref().map(Tree::zeros_like));
+    let dx = ops::linear_backward(&rows(&x), &w, &dy, &mut dw, db.as_mut());
     let answer = (Answer::new().with("out/y", &reshape::<R, _, IxDyn>(&y, &shape)))
         .with("grad_in/x", &reshape::<R, _, IxDyn>(&dx, x.shape()))
         .with("grad_in/weight", &transposed(&dw));
-    Ok(if bias.is_some() { answer.with("grad_in/bias", &db) } else { answer })
+    Ok(match db {
+        Some(db) => answer.with("grad_in/bias", &db),
+        None => answer,
+    })
 }
 
 /// A product is a linear map without bias, and both factors have a gradient.
 pub fn product<R: Real>(record: &Record) -> Found<Answer<R>> {
     let (a, b): (ArrayD<R>, Array2<R>) = (record.real("in/a")?, record.real("in/b")?);
-    let y = ops::linear(&rows(&a), &b, &no_bias(b.ncols()))?;
+    let y = ops::linear(&rows(&a), &b, None)?;
     let mut shape = a.shape().to_vec();
     shape.pop();
     shape.push(b.ncols());
     let dy = rows(&record.shaped("cot/y", &shape)?);
     let mut db = b.zeros_like();
-    let da = ops::linear_backward(&rows(&a), &b, &dy, &mut db, &mut no_bias(b.ncols()));
+    let da = ops::linear_backward(&rows(&a), &b, &dy, &mut db, None);
     Ok((Answer::new().with("out/y", &reshape::<R, _, IxDyn>(&y, &shape)))
         .with("grad_in/a", &reshape::<R, _, IxDyn>(&da, a.shape()))
         .with("grad_in/b", &db))
@@ -144,8 +146,8 @@ fn batch_of_products<R: Real>(record: &Record) -> Found<Answer<R>> {
         for h in 0..heads {
             let (a, b, dy) = (head(&a, i, h), head(&b, i, h), head(&dy, i, h));
             let mut gradient = b.zeros_like();
-            y.slice_mut(ndarray::s![i, h, .., ..]).assign(&ops::linear(&a, &b, &no_bias(m))?);
-            let dx = ops::linear_backward(&a, &b, &dy, &mut gradient, &mut no_bias(m));
+            y.slice_mut(ndarray::s![i, h, .., ..]).assign(&ops::linear(&a, &b, None)?);
+            let dx = ops::linear_backward(&a, &b, &dy, &mut gradient, None);
             da.slice_mut(ndarray::s![i, h, .., ..]).assign(&dx);
             db.slice_mut(ndarray::s![i, h, .., ..]).assign(&gradient);
         }
