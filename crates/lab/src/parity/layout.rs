@@ -4,7 +4,7 @@
 //! before pixels and a batch axis in front. Here a weight is `[in, out]` and the tokens of all samples are rows.
 
 use mmt_tensor::Real;
-use ndarray::{Array, Array1, Array2, ArrayD, ArrayRef2, Dimension, IxDyn, s};
+use ndarray::{Array, Array2, ArrayD, ArrayRef2, Dimension, IxDyn, s};
 
 use super::case::{Found, Record};
 
@@ -53,4 +53,3 @@ pub fn weight<R: Real>(record: &Record, key: &str) -> Found<Array2<R>> {
 pub fn head<R: Real>(x: &ndarray::Array4<R>, b: usize, h: usize) -> Array2<R> {
     x.slice(s![b, h, .., ..]).to_owned()
 }
-

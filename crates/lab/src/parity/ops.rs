@@ -107,15 +107,12 @@ fn linear<R: Real>(record: &Record) -> Found<Answer<R>> {
     shape.pop();
     shape.push(w.ncols());
     let dy = rows(&record.shaped("cot/y", &shape)?);
-    let (mut dw, mut db) = (w.zeros_like(), bias.as_ref().map(Tree::zeros_like));
+    let (mut dw, mut db) = (w.zeros_like(), bias.zeros_like());
     let dx = ops::linear_backward(&rows(&x), &w, &dy, &mut dw, db.as_mut());
     let answer = (Answer::new().with("out/y", &reshape::<R, _, IxDyn>(&y, &shape)))
         .with("grad_in/x", &reshape::<R, _, IxDyn>(&dx, x.shape()))
         .with("grad_in/weight", &transposed(&dw));
-    Ok(match db {
-        Some(db) => answer.with("grad_in/bias", &db),
-        None => answer,
-    })
+    Ok(answer.with_tree("grad_in/bias", &db))
 }
 
 /// A product is a linear map without bias, and both factors have a gradient.
