@@ -126,6 +126,21 @@ pub fn for_each<T: Send>(items: Vec<T>, cost: usize, f: impl Fn(T) + Send + Sync
     items.into_par_iter().for_each(|item| task(count, || f(item)));
 }
 
+/// Whether no element is NaN or infinite.
+pub fn all_finite<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> bool {
+    const CHUNK: usize = 1 << 15;
+    let x = contiguous(x);
+    let x = elements(&x);
+    let finite = map(x.len().div_ceil(CHUNK), CHUNK, |c| {
+        let chunk = &x[c * CHUNK..((c + 1) * CHUNK).min(x.len())];
+        vectorize::<R, _>(
+            #[inline(always)]
+            || chunk.iter().fold(true, |finite, x| finite & x.is_finite()),
+        )
+    });
+    finite.into_iter().all(|finite| finite)
+}
+
 /// [`map`] for work that can fail: the error of the lowest index wins.
 pub fn try_map<T: Send>(
     count: usize,
