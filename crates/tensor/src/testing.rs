@@ -1,5 +1,7 @@
 //! What the tests of every crate share.
 
+use std::cell::Cell;
+
 use ndarray::{Array, Dimension, IntoDimension};
 
 use crate::{Dual, Random, Real, Result, Tree};
@@ -45,6 +47,24 @@ pub fn checksum<D: Dimension>(a: &Array<f64, D>) -> f64 {
     a.iter().enumerate().map(|(k, &t)| t * weight(k)).sum()
 }
 
+/// What the gradient checks of this thread have seen since the last [`take_tally`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// Numbers of hand-derived gradients that were compared with exact derivatives.
+    pub gradients: usize,
+    /// The largest difference, `|got - expected| / (1 + |expected|)`.
+    pub worst: f64,
+}
+
+thread_local! {
+    static TALLY: Cell<Tally> = const { Cell::new(Tally { gradients: 0, worst: 0.0 }) };
+}
+
+/// The [`Tally`] of this thread, which starts again from zero: for reports that say how much was checked.
+pub fn take_tally() -> Tally {
+    TALLY.take()
+}
+
 /// Checks a hand-derived backward at `point`, to rounding error.
 ///
 /// `point` bundles everything the gradient is taken with respect to: inputs, parameters, or both.
@@ -65,6 +85,7 @@ pub fn check_backward<P: Tree<Dual>, Y: Tree<Dual>>(
     let forward = |p: &P| forward(p).expect("a valid point");
     let dy = shake(&forward(point), 1);
     let gradient = values(&backward(point, &dy));
+    TALLY.set(Tally { gradients: TALLY.get().gradients + gradient.len(), ..TALLY.get() });
     for (i, (name, _)) in point.arrays().iter().enumerate() {
         let mut moved = point.clone();
         let (_, moving) = &mut moved.arrays_mut()[i];
@@ -72,8 +93,10 @@ pub fn check_backward<P: Tree<Dual>, Y: Tree<Dual>>(
         moving.zip_mut_with(&v, |x, &tangent| *x = Dual { value: x.value, tangent });
         let expected = dot(&values(&dy), &tangents(&forward(&moved)));
         let got = dot(&gradient, &tangents(&moved));
+        let difference = (got - expected).abs() / (1.0 + expected.abs());
+        TALLY.set(Tally { worst: TALLY.get().worst.max(difference), ..TALLY.get() });
         assert!(
-            (got - expected).abs() <= 1e-12 * (1.0 + expected.abs()),
+            difference <= 1e-12,
             "gradient of `{name}`: <dy, Jv> is {expected:e}, but <J'dy, v> is {got:e}"
         );
     }

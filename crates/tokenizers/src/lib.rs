@@ -1,1 +1,7 @@
-//! To be written.
+//! From images, texts, clips, records and sounds to tokens.
+
+pub mod embedding_sum;
+pub mod image;
+pub mod text;
+
+pub use embedding_sum::EmbeddingSum;

@@ -1,0 +1,39 @@
+//! A gray picture, pixel by pixel.
+
+use crate::svg::Svg;
+
+/// A picture with one channel.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// Rows of pixels, 0 (paper) to 1 (ink).
+    pub rows: Vec<Vec<f64>>,
+}
+
+impl Picture {
+    /// Rows and columns.
+    pub fn size(&self) -> (usize, usize) {
+        (self.rows.len(), self.rows.first().map_or(0, Vec::len))
+    }
+
+    /// Draws the picture with its upper left corner at a point; a pixel is a square with a side.
+    pub fn draw(&self, svg: &mut Svg, (x, y): (f64, f64), side: f64) {
+        let (height, width) = self.size();
+        svg.rect("paper", (x, y), (width as f64 * side, height as f64 * side), 3.0);
+        for (i, row) in self.rows.iter().enumerate() {
+            for (j, &ink) in row.iter().enumerate().filter(|(_, ink)| **ink > 0.0) {
+                svg.shade("ink", (x + j as f64 * side, y + i as f64 * side), (side, side), 0.0, ink);
+            }
+        }
+    }
+}
+
+/// A picture by itself, with a line between its left and its right half.
+pub fn picture(picture: &Picture, title: &str, description: &str) -> String {
+    const SIDE: f64 = 14.0;
+    let (height, width) = picture.size();
+    let (height, width) = (height as f64 * SIDE, width as f64 * SIDE);
+    let mut svg = Svg::new(width + 2.0, height + 2.0, title, description);
+    picture.draw(&mut svg, (1.0, 1.0), SIDE);
+    svg.line("divide", (1.0 + width / 2.0, 1.0), (1.0 + width / 2.0, 1.0 + height));
+    svg.finish()
+}

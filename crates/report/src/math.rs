@@ -1,0 +1,53 @@
+//! Formulas as MathML.
+
+use pulldown_latex::config::{DisplayMode, RenderConfig};
+use pulldown_latex::{Parser, Storage, mathml};
+
+/// A formula as a `<math>` element, on a line of its own.
+///
+/// # Errors
+/// What is wrong with the LaTeX, in one line.
+pub fn display(latex: &str) -> Result<String, String> {
+    render(latex, DisplayMode::Block)
+}
+
+/// A formula as a `<math>` element inside a line of text.
+///
+/// # Errors
+/// As [`display`].
+pub fn inline(latex: &str) -> Result<String, String> {
+    render(latex, DisplayMode::Inline)
+}
+
+fn render(latex: &str, display_mode: DisplayMode) -> Result<String, String> {
+    let latex = latex.trim();
+    let storage = Storage::new();
+    // The writer turns mistakes into red text; a page must not be written with them, so they are looked for first.
+    let mistake = Parser::new(latex, &storage).find_map(Result::err);
+    if let Some(error) = mistake {
+        return Err(format!("`{latex}`: {error}").replace('\n', " "));
+    }
+    let mut html = String::new();
+    let config = RenderConfig { display_mode, ..RenderConfig::default() };
+    mathml::push_mathml(&mut html, Parser::new(latex, &storage), config).map_err(|e| e.to_string())?;
+    Ok(html)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_formula_becomes_mathml() {
+        let html = display(r"p_i = \frac{e^{x_i}}{\sum_j e^{x_j}}").unwrap();
+        assert!(html.starts_with("<math display=\"block\">"), "{html}");
+        assert!(html.contains("<mfrac>") && html.ends_with("</math>"), "{html}");
+        assert!(inline("x < y").unwrap().contains("&lt;"));
+    }
+
+    #[test]
+    fn wrong_latex_is_refused() {
+        assert!(display(r"\frac{1}{").is_err());
+        assert!(display(r"\nosuchcommand x").is_err());
+    }
+}

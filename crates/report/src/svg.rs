@@ -1,0 +1,141 @@
+//! A writer of inline SVG. Colors are classes of the style sheet, so a drawing follows the reader's light or dark
+//! scheme.
+
+use std::fmt::Write;
+
+use crate::html::escape;
+
+/// A drawing in the making.
+#[derive(Clone, Debug)]
+pub struct Svg {
+    width: f64,
+    height: f64,
+    body: String,
+}
+
+/// Where a text is tied to its point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anchor {
+    /// It begins there.
+    Start,
+    /// It is centered there.
+    Middle,
+    /// It ends there.
+    End,
+}
+
+impl Svg {
+    /// An empty drawing, with a title and a description for those who do not see it.
+    pub fn new(width: f64, height: f64, title: &str, description: &str) -> Self {
+        let body = format!("<title>{}</title>\n<desc>{}</desc>\n", escape(title), escape(description));
+        Svg { width, height, body }
+    }
+
+    /// A rectangle with rounded corners of a radius.
+    pub fn rect(&mut self, class: &str, at: (f64, f64), size: (f64, f64), radius: f64) -> &mut Self {
+        self.shade(class, at, size, radius, 1.0)
+    }
+
+    /// A rectangle with an opacity between 0 and 1.
+    pub fn shade(
+        &mut self,
+        class: &str,
+        (x, y): (f64, f64),
+        (width, height): (f64, f64),
+        radius: f64,
+        opacity: f64,
+    ) -> &mut Self {
+        let (x, y, width, height) = (short(x), short(y), short(width.max(0.0)), short(height.max(0.0)));
+        write!(
+            self.body,
+            "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\""
+        )
+        .expect("a string");
+        if radius > 0.0 {
+            write!(self.body, " rx=\"{}\"", short(radius)).expect("a string");
+        }
+        if opacity < 1.0 {
+            write!(self.body, " fill-opacity=\"{}\"", short(opacity)).expect("a string");
+        }
+        self.body.push_str("/>\n");
+        self
+    }
+
+    /// A straight line.
+    pub fn line(&mut self, class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> &mut Self {
+        let (x1, y1, x2, y2) = (short(x1), short(y1), short(x2), short(y2));
+        writeln!(self.body, "<line class=\"{class}\" x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"/>")
+            .expect("a string");
+        self
+    }
+
+    /// A line through points.
+    pub fn polyline(&mut self, class: &str, points: &[(f64, f64)]) -> &mut Self {
+        let points: Vec<String> = points.iter().map(|&(x, y)| format!("{},{}", short(x), short(y))).collect();
+        writeln!(self.body, "<polyline class=\"{class}\" points=\"{}\"/>", points.join(" "))
+            .expect("a string");
+        self
+    }
+
+    /// A disc.
+    pub fn circle(&mut self, class: &str, (x, y): (f64, f64), radius: f64) -> &mut Self {
+        let (x, y, radius) = (short(x), short(y), short(radius));
+        writeln!(self.body, "<circle class=\"{class}\" cx=\"{x}\" cy=\"{y}\" r=\"{radius}\"/>")
+            .expect("a string");
+        self
+    }
+
+    /// A line of text.
+    pub fn text(&mut self, class: &str, (x, y): (f64, f64), anchor: Anchor, text: &str) -> &mut Self {
+        let anchor = match anchor {
+            Anchor::Start => "start",
+            Anchor::Middle => "middle",
+            Anchor::End => "end",
+        };
+        let (x, y, text) = (short(x), short(y), escape(text));
+        writeln!(
+            self.body,
+            "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>"
+        )
+        .expect("a string");
+        self
+    }
+
+    /// The `<svg>` element.
+    pub fn finish(&self) -> String {
+        let (width, height) = (short(self.width), short(self.height));
+        format!("<svg viewBox=\"0 0 {width} {height}\" role=\"img\">\n{}</svg>", self.body)
+    }
+}
+
+/// At most two decimals, and no `-0`; a number that is not finite has no place in a drawing and becomes 0.
+fn short(x: f64) -> String {
+    if !x.is_finite() {
+        return "0".to_string();
+    }
+    let text = format!("{x:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".to_string() } else { text.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drawing_says_what_it_shows() {
+        let mut svg = Svg::new(10.0, 5.5, "A & B", "one box");
+        svg.rect("ink", (0.0, 1.25), (2.0, 3.0), 0.0).text("label", (1.0, 1.0), Anchor::End, "<x>");
+        assert_eq!(
+            svg.finish(),
+            "<svg viewBox=\"0 0 10 5.5\" role=\"img\">\n<title>A &amp; B</title>\n<desc>one box</desc>\n\
+             <rect class=\"ink\" x=\"0\" y=\"1.25\" width=\"2\" height=\"3\"/>\n\
+             <text class=\"label\" x=\"1\" y=\"1\" text-anchor=\"end\">&lt;x&gt;</text>\n</svg>"
+        );
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!([1.0, 0.333_333, -0.001, 12.5, f64::NAN].map(short), ["1", "0.33", "0", "12.5", "0"]);
+    }
+}

@@ -1,0 +1,187 @@
+//! An image as a sequence of patches.
+
+use mmt_blocks::{Linear, LinearTape};
+use mmt_tensor::{
+    Error, Random, Real, Result, check_finite, check_not_empty, check_setting, check_shape, tree,
+};
+use ndarray::{Array2, Array4, ArrayRef2, ArrayRef4};
+
+/// In which order the numbers of a patch stand in its row.
+///
+/// The note only says that they are pulled into a vector. The two orders give the same function with permuted rows of
+/// `E`, so a checkpoint must be read with the order it was trained with. Of a patch with the values `0..8` in
+/// (row, column, channel) order, [`Order::Hwc`] makes `0 1 2 3 4 5 6 7` and [`Order::Chw`] makes `0 2 4 6 1 3 5 7`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Row, column, channel: the JAX code of ViT.
+    Hwc,
+    /// Channel, row, column: a strided convolution of PyTorch.
+    Chw,
+}
+
+/// `b` of every patch, and the matrix that maps a patch to a token.
+#[derive(Clone, Debug)]
+pub struct PatchEmbedding<R> {
+    /// `E` and `b`: `[P²C, d]`, `[d]`
+    pub project: Linear<R>,
+    /// `P`, rows and columns of a patch.
+    pub patch: usize,
+    /// The order of the numbers of a patch.
+    pub order: Order,
+}
+
+tree!(PatchEmbedding { project; patch, order });
+
+/// What [`PatchEmbedding::backward`] reads.
+#[derive(Clone, Debug)]
+pub struct PatchEmbeddingTape<R> {
+    /// The patches as rows.
+    pub project: LinearTape<R>,
+    /// `[B, H, W, C]`
+    pub shape: [usize; 4],
+}
+
+tree!(PatchEmbeddingTape { project; shape });
+
+impl<R: Real> PatchEmbedding<R> {
+    /// For images with `channels` channels and tokens of width `d`.
+    pub fn new(patch: usize, channels: usize, d: usize, order: Order, random: &mut Random) -> Self {
+        PatchEmbedding { project: Linear::new(patch * patch * channels, d, random), patch, order }
+    }
+
+    /// A token for every patch of every image.
+    ///
+    /// **eq-2.1-patch**
+    /// ```math
+    /// Y = \operatorname{patchify}(I)\, E + \mathbf 1 b^\top, \qquad
+    /// \operatorname{patchify}(I)_{i,\,(aP+b)C+k} = I_{rP+a,\; sP+b,\; k}, \qquad
+    /// i = r \frac WP + s
+    /// ```
+    ///
+    /// `images: [B, H, W, C]` → `y: [B · (H/P)(W/P), d]`
+    ///
+    /// The rows of an image are its patches from left to right and from top to bottom, and the images follow each
+    /// other. The same function is a convolution with stride `P`. The column above is that of [`Order::Hwc`]; in
+    /// [`Order::Chw`] it is `(kP + a)P + b`.
+    ///
+    /// Source: Dosovitskiy et al. 2021, *An Image is Worth 16x16 Words*, eq. 1.
+    ///
+    /// # Errors
+    /// [`Error::InvalidHyperparameter`] if `P` is zero or divides `H` or `W` not; [`Error::ShapeMismatch`] for another
+    /// number of channels; [`Error::EmptyInput`] for no pixel; [`Error::NonFinite`] for NaN and infinities.
+    pub fn forward(&self, images: &ArrayRef4<R>) -> Result<(Array2<R>, PatchEmbeddingTape<R>)> {
+        let (n, h, w, c) = images.dim();
+        let rows = patchify(images, self.patch, self.order)?;
+        let channels = self.project.weight.nrows() / (self.patch * self.patch);
+        check_shape("patch: images", &[n, h, w, c], &[n, h, w, channels])?;
+        let (y, project) = self.project.forward(&rows)?;
+        Ok((y, PatchEmbeddingTape { project, shape: [n, h, w, c] }))
+    }
+
+    /// Gradient of [`forward`](Self::forward): returns `Ī`, adds to `Ē` and `b̄`.
+    ///
+    /// **eq-2.1-patch, backward**
+    /// ```math
+    /// \bar I = \operatorname{unpatchify}(\bar Y E^\top), \qquad
+    /// \bar E = \operatorname{patchify}(I)^\top \bar Y, \qquad
+    /// \bar b = \bar Y^\top \mathbf 1
+    /// ```
+    ///
+    /// Derivation: `patchify` permutes the numbers of an image, and the adjoint of a permutation `Π` is its inverse:
+    /// ```math
+    /// \langle \bar X, \Pi \dot I \rangle = \langle \Pi^\top \bar X, \dot I \rangle, \qquad
+    /// \Pi^\top = \Pi^{-1} = \operatorname{unpatchify}
+    /// ```
+    /// The rest is the linear map.
+    pub fn backward(&self, tape: &PatchEmbeddingTape<R>, dy: &ArrayRef2<R>, grad: &mut Self) -> Array4<R> {
+        let drows = self.project.backward(&tape.project, dy, &mut grad.project);
+        unpatchify(&drows, tape.shape, self.patch, self.order)
+    }
+}
+
+/// The patches of every image as rows.
+///
+/// `images: [B, H, W, C]` → `[B · (H/P)(W/P), P²C]`
+///
+/// # Errors
+/// As [`PatchEmbedding::forward`].
+pub fn patchify<R: Real>(images: &ArrayRef4<R>, patch: usize, order: Order) -> Result<Array2<R>> {
+    let (n, h, w, c) = images.dim();
+    check_setting("patch: size", patch > 0, || "must be positive, got 0".to_string())?;
+    check_setting("patch: size", h.is_multiple_of(patch) && w.is_multiple_of(patch), || {
+        format!("patches of {patch}x{patch} do not tile an image of {h}x{w}")
+    })?;
+    check_not_empty("patch: images", images)?;
+    check_finite("patch: images", images)?;
+    let grid = (h / patch, w / patch);
+    let mut rows = Array2::zeros((n * grid.0 * grid.1, patch * patch * c));
+    for ((n, y, x, k), &value) in images.indexed_iter() {
+        rows[place(grid, patch, c, order, (n, y, x, k))] = value;
+    }
+    Ok(rows)
+}
+
+/// The images whose patches these rows are: the inverse and the adjoint of [`patchify`].
+///
+/// `rows: [B · (H/P)(W/P), P²C]` → `[B, H, W, C]`, for the shape `[B, H, W, C]`
+pub fn unpatchify<R: Real>(rows: &ArrayRef2<R>, shape: [usize; 4], patch: usize, order: Order) -> Array4<R> {
+    let [_, h, w, c] = shape;
+    let grid = (h / patch, w / patch);
+    Array4::from_shape_fn(shape, |at| rows[place(grid, patch, c, order, at)])
+}
+
+/// Row and column of a pixel.
+fn place(
+    (grid_h, grid_w): (usize, usize),
+    patch: usize,
+    channels: usize,
+    order: Order,
+    (n, y, x, k): (usize, usize, usize, usize),
+) -> (usize, usize) {
+    let (r, a, s, b) = (y / patch, y % patch, x / patch, x % patch);
+    let column = match order {
+        Order::Hwc => (a * patch + b) * channels + k,
+        Order::Chw => (k * patch + a) * patch + b,
+    };
+    ((n * grid_h + r) * grid_w + s, column)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn embed(shape: [usize; 4], patch: usize) -> String {
+        let module = PatchEmbedding::<f64>::new(patch, 2, 3, Order::Hwc, &mut Random::seed(0));
+        module.forward(&Array4::zeros(shape)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn images_that_patches_do_not_tile_are_refused() {
+        assert_eq!(embed([1, 6, 4, 2], 4), "patch: size: patches of 4x4 do not tile an image of 6x4");
+        assert_eq!(embed([1, 4, 6, 2], 4), "patch: size: patches of 4x4 do not tile an image of 4x6");
+        assert_eq!(embed([1, 4, 4, 2], 0), "patch: size: must be positive, got 0");
+    }
+
+    #[test]
+    fn other_channels_and_no_pixels_are_refused() {
+        assert_eq!(embed([1, 4, 4, 3], 2), "patch: images: expected shape [1, 4, 4, 2], got [1, 4, 4, 3]");
+        assert_eq!(embed([0, 4, 4, 2], 2), "patch: images: empty");
+    }
+
+    #[test]
+    fn a_nan_is_refused() {
+        let mut images = Array4::<f64>::zeros((1, 2, 2, 1));
+        images[(0, 1, 1, 0)] = f64::NAN;
+        let error = patchify(&images, 2, Order::Hwc).unwrap_err();
+        assert_eq!(error, Error::NonFinite { at: "patch: images" });
+        assert_eq!(error.to_string(), "patch: images: not a finite number");
+    }
+
+    #[test]
+    fn the_two_orders_are_those_of_the_documentation() {
+        let image = Array4::from_shape_fn((1, 2, 2, 2), |(_, y, x, k)| ((y * 2 + x) * 2 + k) as f64);
+        let row = |order| patchify(&image, 2, order).unwrap().into_raw_vec_and_offset().0;
+        assert_eq!(row(Order::Hwc), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
+        assert_eq!(row(Order::Chw), [0.0, 2.0, 4.0, 6.0, 1.0, 3.0, 5.0, 7.0]);
+    }
+}

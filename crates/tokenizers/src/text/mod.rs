@@ -1,0 +1,5 @@
+//! Tokens of texts.
+
+pub mod vocabulary;
+
+pub use vocabulary::Vocabulary;
