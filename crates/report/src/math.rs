@@ -30,7 +30,22 @@ fn render(latex: &str, display_mode: DisplayMode) -> Result<String, String> {
     let mut html = String::new();
     let config = RenderConfig { display_mode, ..RenderConfig::default() };
     mathml::push_mathml(&mut html, Parser::new(latex, &storage), config).map_err(|e| e.to_string())?;
-    Ok(html)
+    Ok(entities(&html))
+}
+
+/// The writer leaves the relation `<` as it is, which has to be an entity between tags; and it names a space by an
+/// entity that HTML knows and XML does not.
+fn entities(html: &str) -> String {
+    let mut fixed = String::with_capacity(html.len());
+    for (i, c) in html.char_indices() {
+        let tag = |next: char| next.is_ascii_alphabetic() || next == '/';
+        if c == '<' && !html[i + 1..].starts_with(tag) {
+            fixed.push_str("&lt;");
+        } else {
+            fixed.push(c);
+        }
+    }
+    fixed.replace("&nbsp;", "&#160;")
 }
 
 #[cfg(test)]
@@ -42,7 +57,7 @@ mod tests {
         let html = display(r"p_i = \frac{e^{x_i}}{\sum_j e^{x_j}}").unwrap();
         assert!(html.starts_with("<math display=\"block\">"), "{html}");
         assert!(html.contains("<mfrac>") && html.ends_with("</math>"), "{html}");
-        assert!(inline("x < y").unwrap().contains("&lt;"));
+        assert!(inline("x < y").unwrap().contains("<mo>&lt;</mo>"));
     }
 
     #[test]

@@ -50,9 +50,9 @@ impl<R: Real> EmbeddingSum<R> {
     pub fn forward(&self, summands: &[&ArrayRef2<R>]) -> Result<(Array2<R>, EmbeddingSumTape<R>)> {
         let [first, rest @ ..] = summands else { return Err(Error::EmptyInput { at: "embedding_sum: e" }) };
         let mut sum: Array2<R> = (*first).to_owned();
-        for e in rest {
+        for &e in rest {
             check_shape("embedding_sum: e", e.shape(), first.shape())?;
-            sum += *e;
+            sum = sum + e;
         }
         let (x, norm) = self.norm.forward(&sum)?;
         Ok((x, EmbeddingSumTape { norm }))

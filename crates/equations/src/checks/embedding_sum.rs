@@ -52,12 +52,7 @@ pub const BACKWARD: Option<fn()> = Some(backward);
 fn backward() {
     let module = EmbeddingSum::<Dual>::new(4, 1e-5);
     let e: Vec<Array2<Dual>> = (1..=4).map(|s| ramp(s, (3, 4))).collect();
-    check_module(
-        &module,
-        e,
-        |m, e| run(m, e),
-        |m, tape, dx, grad| vec![m.backward(tape, dx, grad); 4],
-    );
+    check_module(&module, e, |m, e| run(m, e), |m, tape, dx, grad| vec![m.backward(tape, dx, grad); 4]);
 }
 
 /// See [`Equation::properties`](crate::Equation::properties).
