@@ -3,6 +3,8 @@
 use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, s};
 use rayon::prelude::*;
 
+#[cfg(target_arch = "x86_64")]
+use super::avx512;
 use crate::parallel::free_threads;
 use crate::{Real, simd};
 
@@ -100,11 +102,17 @@ fn blocks<R: Real>(k: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
 }
 
 macro_rules! kernel {
-    ($name:ident, $t:ty, $gemm:path) => {
+    ($name:ident, $t:ty, $gemm:path, $register:ident) => {
         /// matrixmultiply with `alpha = 1`: other factors change the bits.
         pub(crate) fn $name(a: ArrayView2<$t>, b: ArrayView2<$t>, mut c: ArrayViewMut2<$t>, fresh: bool) {
             if !simd::fused() {
                 return plain(a, b, c, fresh);
+            }
+            #[cfg(target_arch = "x86_64")]
+            if simd::level() == simd::Level::Avx512
+                && avx512::product::<std::arch::x86_64::$register>(a, b, c.view_mut(), fresh)
+            {
+                return;
             }
             let ((n, k), m) = (a.dim(), b.ncols());
             let (sa, sb, sc) = (a.strides(), b.strides(), [c.strides()[0], c.strides()[1]]);
@@ -134,5 +142,75 @@ macro_rules! kernel {
     };
 }
 
-kernel!(single, f32, matrixmultiply::sgemm);
-kernel!(double, f64, matrixmultiply::dgemm);
+kernel!(single, f32, matrixmultiply::sgemm, __m512);
+kernel!(double, f64, matrixmultiply::dgemm, __m512d);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Random;
+
+    /// A random matrix whose rows or columns have no gaps, or neither, and which is part of a larger one.
+    fn draw<R: Real>(random: &mut Random, rows: usize, columns: usize) -> (Array2<R>, usize) {
+        let whole = random.uniform((2 * rows + 1, 2 * columns + 1), 1.0);
+        (whole, random.below(3))
+    }
+
+    fn part<R>(whole: &Array2<R>, (rows, columns): (usize, usize), layout: usize) -> ArrayView2<'_, R> {
+        match layout {
+            0 => whole.slice(s![1..1 + rows, 1..1 + columns]),
+            1 => whole.slice(s![..2 * rows;2, ..2 * columns;2]),
+            _ => whole.slice(s![1..1 + rows, ..columns]),
+        }
+    }
+
+    /// Every kernel of this machine against the definition, bit for bit.
+    fn agrees<R: Real>(random: &mut Random, bits: impl Fn(R) -> u64) {
+        let (n, k, m) = (1 + random.below(70), random.below(600), 1 + random.below(70));
+        let ((a, a_layout), (b, b_layout), (c, c_layout)) =
+            (draw(random, n, k), draw(random, m, k), draw(random, n, m));
+        let (a, b) = (part(&a, (n, k), a_layout), part(&b, (m, k), b_layout));
+        let mut transposed = random.uniform((m, n), 1.0);
+        for fresh in [false, true] {
+            let mut want = part(&c, (n, m), c_layout).to_owned();
+            plain(a, b.t(), want.view_mut(), fresh);
+            let mut got = c.clone();
+            let mut got = match c_layout {
+                0 => got.slice_mut(s![1..1 + n, 1..1 + m]),
+                1 => got.slice_mut(s![..2 * n;2, ..2 * m;2]),
+                _ => got.slice_mut(s![1..1 + n, ..m]),
+            };
+            R::product(a, b.t(), got.view_mut(), fresh);
+            assert!(got.iter().zip(&want).all(|(&g, &w)| bits(g) == bits(w)), "{n} {k} {m} {fresh}");
+
+            let mut want = transposed.t().to_owned();
+            plain(a, b.t(), want.view_mut(), fresh);
+            R::product(a, b.t(), transposed.view_mut().reversed_axes(), fresh);
+            let same = transposed.t().iter().zip(&want).all(|(&g, &w)| bits(g) == bits(w));
+            assert!(same, "{n} {k} {m} {fresh}");
+        }
+    }
+
+    #[test]
+    fn every_layout_and_size_gives_the_bits_of_the_definition() {
+        let mut random = Random::seed(1);
+        for _ in 0..40 {
+            agrees::<f32>(&mut random, |x| u64::from(x.to_bits()));
+            agrees::<f64>(&mut random, f64::to_bits);
+        }
+    }
+
+    #[test]
+    fn blocks_of_a_large_product_give_the_bits_of_the_definition() {
+        let mut random = Random::seed(2);
+        let (a, b): (Array2<f32>, Array2<f32>) =
+            (random.uniform((263, 517), 1.0), random.uniform((517, 1061), 1.0));
+        let mut want = Array2::zeros((263, 1061));
+        plain(a.view(), b.view(), want.view_mut(), true);
+        assert_eq!(matmul(&a, &b), want);
+        let mut sum = want.clone();
+        add_matmul(&mut sum, &a, &b);
+        plain(a.view(), b.view(), want.view_mut(), false);
+        assert_eq!(sum, want);
+    }
+}

@@ -1,6 +1,8 @@
 //! Elementary operations: pairs of a function and its gradient.
 
 pub mod avg_pool;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 pub mod conv;
 pub mod frozen_norm;
 pub mod gelu;

@@ -1,0 +1,324 @@
+//! The inner loops of a product for AVX-512: the bits of [`matmul`](super::matmul()), in less time than
+//! matrixmultiply takes there.
+//!
+//! A block of `b` (256 rows) and a block of `a` (256 columns) are copied into panels, in the order in which they are
+//! read; then tiles of 12 rows and two registers of columns stay in registers while the inner index runs.
+
+use std::arch::x86_64::{
+    __m512, __m512d, _MM_HINT_T0, _mm_prefetch, _mm512_add_pd, _mm512_add_ps, _mm512_fmadd_pd,
+    _mm512_fmadd_ps, _mm512_mask_storeu_pd, _mm512_mask_storeu_ps, _mm512_maskz_loadu_pd,
+    _mm512_maskz_loadu_ps, _mm512_set1_pd, _mm512_set1_ps,
+};
+use std::cell::RefCell;
+use std::thread::LocalKey;
+
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+use super::matmul::BLOCK;
+
+/// Rows of a tile.
+const ROWS: usize = 12;
+/// Rows of `a` in a block: 240 KiB of `f32`, for the second cache.
+const A_ROWS: usize = 20 * ROWS;
+/// Columns of `b` in a block: 1 MiB of `f32`, for the second cache.
+const B_COLUMNS: usize = 1024;
+
+/// 64 bytes, so that a register is never loaded from two cache lines.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub(crate) struct Line(#[allow(dead_code)] [u8; 64]);
+
+/// Panels of `a` and of `b`, kept by each thread because fresh memory costs more than the copy into it.
+type Panels = RefCell<[Vec<Line>; 2]>;
+
+thread_local! {
+    static PANELS: Panels = const { RefCell::new([Vec::new(), Vec::new()]) };
+}
+
+/// A register of 512 bits.
+///
+/// # Safety
+/// Every function needs AVX-512; memory has to be valid for `count` numbers.
+#[allow(unsafe_code)]
+pub(crate) trait Register: Copy {
+    type Number: Copy;
+    const LANES: usize;
+    unsafe fn set(x: Self::Number) -> Self;
+    unsafe fn fused(self, a: Self, b: Self) -> Self;
+    unsafe fn plus(self, other: Self) -> Self;
+    unsafe fn load(from: *const Self::Number, count: usize) -> Self;
+    unsafe fn store(self, to: *mut Self::Number, count: usize);
+}
+
+macro_rules! register {
+    ($register:ty, $number:ty, $mask:ty, $lanes:literal: $set:ident $fused:ident $plus:ident $load:ident $store:ident) => {
+        #[allow(unsafe_code)]
+        // SAFETY: the intrinsics ask for what the trait asks for, and a mask keeps them to `count` numbers.
+        impl Register for $register {
+            type Number = $number;
+            const LANES: usize = $lanes;
+            #[inline(always)]
+            unsafe fn set(x: $number) -> Self {
+                unsafe { $set(x) }
+            }
+            #[inline(always)]
+            unsafe fn fused(self, a: Self, b: Self) -> Self {
+                unsafe { $fused(self, a, b) }
+            }
+            #[inline(always)]
+            unsafe fn plus(self, other: Self) -> Self {
+                unsafe { $plus(self, other) }
+            }
+            #[inline(always)]
+            unsafe fn load(from: *const $number, count: usize) -> Self {
+                unsafe { $load(((1u32 << count) - 1) as $mask, from) }
+            }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $number, count: usize) {
+                unsafe { $store(to, ((1u32 << count) - 1) as $mask, self) }
+            }
+        }
+    };
+}
+register!(__m512, f32, u16, 16: _mm512_set1_ps _mm512_fmadd_ps _mm512_add_ps _mm512_maskz_loadu_ps _mm512_mask_storeu_ps);
+register!(__m512d, f64, u8, 8: _mm512_set1_pd _mm512_fmadd_pd _mm512_add_pd _mm512_maskz_loadu_pd _mm512_mask_storeu_pd);
+
+/// A matrix in memory: where it begins, and the distances between its rows and between its columns.
+#[derive(Clone, Copy)]
+struct Matrix<P> {
+    at: P,
+    row: isize,
+    column: isize,
+}
+
+impl<P> Matrix<P> {
+    fn offset(&self, row: usize, column: usize) -> isize {
+        row as isize * self.row + column as isize * self.column
+    }
+}
+
+/// `c += a b`, or `c = a b` if `fresh`, for registers `V`. False, and nothing done, if neither the rows nor the columns
+/// of `c` are without gaps. Only for processors with AVX-512.
+pub(crate) fn product<V: Register<Number: Default>>(
+    a: ArrayView2<V::Number>,
+    b: ArrayView2<V::Number>,
+    mut c: ArrayViewMut2<V::Number>,
+    fresh: bool,
+) -> bool {
+    let ((n, k), m) = (a.dim(), b.ncols());
+    let dense = |axis: usize| c.strides()[axis] == 1 || c.shape()[axis] == 1;
+    if !dense(1) {
+        return dense(0) && product::<V>(b.reversed_axes(), a.reversed_axes(), c.reversed_axes(), fresh);
+    }
+    if k == 0 && fresh {
+        c.fill(V::Number::default());
+    }
+    if n == 0 || m == 0 || k == 0 {
+        return true;
+    }
+    let to = Matrix { at: c.as_mut_ptr(), row: c.strides()[0], column: 1 };
+    let [a, b] = [a, b].map(|x| Matrix { at: x.as_ptr(), row: x.strides()[0], column: x.strides()[1] });
+    with_panels::<V>(&PANELS, (n, k, m), |panels| {
+        // SAFETY: sizes and strides are those of valid views, `c` is borrowed mutably and overlaps neither `a` nor
+        // `b`, the panels are as large as a block can be, and the caller has asked for AVX-512.
+        #[allow(unsafe_code)]
+        unsafe {
+            blocks::<V>((n, k, m), a, b, to, panels, fresh);
+        }
+    });
+    true
+}
+
+fn with_panels<V: Register>(
+    panels: &'static LocalKey<Panels>,
+    (n, k, m): (usize, usize, usize),
+    f: impl FnOnce([*mut V::Number; 2]),
+) {
+    let depth = k.min(BLOCK);
+    let a = n.min(A_ROWS).next_multiple_of(ROWS) * depth;
+    let b = m.min(B_COLUMNS).next_multiple_of(2 * V::LANES) * depth;
+    panels.with_borrow_mut(|panels| {
+        for (panel, size) in panels.iter_mut().zip([a, b]) {
+            let lines = size.div_ceil(V::LANES);
+            panel.resize(lines.max(panel.len()), Line([0; 64]));
+        }
+        f(panels.each_mut().map(|panel| panel.as_mut_ptr().cast()));
+    });
+}
+
+/// # Safety
+/// AVX-512; matrices `a: [n, k]`, `b: [k, m]`, `c: [n, m]`, and panels of at least a block each.
+#[allow(unsafe_code)]
+#[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")]
+unsafe fn blocks<V: Register>(
+    (n, k, m): (usize, usize, usize),
+    a: Matrix<*const V::Number>,
+    b: Matrix<*const V::Number>,
+    c: Matrix<*mut V::Number>,
+    [a_panels, b_panels]: [*mut V::Number; 2],
+    fresh: bool,
+) {
+    let width = 2 * V::LANES;
+    // SAFETY: every offset is that of an element of a matrix, or inside a panel of the block.
+    unsafe {
+        for j in (0..m).step_by(B_COLUMNS) {
+            let columns = B_COLUMNS.min(m - j);
+            for p in (0..k).step_by(BLOCK) {
+                let depth = BLOCK.min(k - p);
+                for l in (0..columns).step_by(width) {
+                    let at = b.at.offset(b.offset(p, j + l));
+                    let lines = Matrix { at, row: b.column, column: b.row };
+                    let count = width.min(columns - l);
+                    if V::LANES == 16 {
+                        pack::<_, 32>(lines, count, depth, b_panels.add(l * depth));
+                    } else {
+                        pack::<_, 16>(lines, count, depth, b_panels.add(l * depth));
+                    }
+                }
+                for i in (0..n).step_by(A_ROWS) {
+                    let rows = A_ROWS.min(n - i);
+                    for l in (0..rows).step_by(ROWS) {
+                        let lines = Matrix { at: a.at.offset(a.offset(i + l, p)), ..a };
+                        pack::<_, ROWS>(lines, ROWS.min(rows - l), depth, a_panels.add(l * depth));
+                    }
+                    let c = Matrix { at: c.at.offset(c.offset(i, j)), ..c };
+                    tiles::<V>((rows, depth, columns), [a_panels, b_panels], c, fresh && p == 0);
+                }
+            }
+        }
+    }
+}
+
+/// Copies `count <= WIDTH` lines of `depth` numbers, the rows of a matrix, to `panel[k * WIDTH + line]`. What stands
+/// in the places of missing lines does not matter: nobody reads it, or only into columns that are not stored.
+///
+/// # Safety
+/// The lines are valid for reads, the panel for writes of `WIDTH * depth` numbers.
+#[allow(unsafe_code)]
+#[inline(always)]
+unsafe fn pack<T: Copy, const WIDTH: usize>(
+    lines: Matrix<*const T>,
+    count: usize,
+    depth: usize,
+    panel: *mut T,
+) {
+    // SAFETY: all offsets are within `count` lines of `depth` numbers and within the panel.
+    unsafe {
+        if lines.row == 1 {
+            for k in 0..depth {
+                let (from, to) = (lines.at.offset(lines.offset(0, k)), panel.add(k * WIDTH));
+                if count == WIDTH {
+                    to.copy_from_nonoverlapping(from, WIDTH);
+                } else {
+                    to.copy_from_nonoverlapping(from, count);
+                }
+            }
+            return;
+        }
+        // Four lines at a time: many lines whose distance is a power of two would share a place in the cache.
+        let mut first = 0;
+        while first + 4 <= count {
+            let four: [_; 4] = std::array::from_fn(|i| lines.at.offset(lines.offset(first + i, 0)));
+            for k in 0..depth {
+                let to = panel.add(k * WIDTH + first);
+                for (i, from) in four.iter().enumerate() {
+                    *to.add(i) = *from.offset(lines.offset(0, k));
+                }
+            }
+            first += 4;
+        }
+        for line in first..count {
+            for k in 0..depth {
+                *panel.add(k * WIDTH + line) = *lines.at.offset(lines.offset(line, k));
+            }
+        }
+    }
+}
+
+/// All tiles of a block.
+///
+/// # Safety
+/// As for [`blocks`], with packed panels.
+#[allow(unsafe_code)]
+#[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")]
+unsafe fn tiles<V: Register>(
+    (rows, depth, columns): (usize, usize, usize),
+    [a, b]: [*mut V::Number; 2],
+    c: Matrix<*mut V::Number>,
+    fresh: bool,
+) {
+    for j in (0..columns).step_by(2 * V::LANES) {
+        let left = (columns - j).min(2 * V::LANES);
+        for i in (0..rows).step_by(ROWS) {
+            let tile = tile_of::<V>((rows - i).min(ROWS), left > V::LANES);
+            // SAFETY: the panels hold whole tiles, and a tile writes only the rows and columns that `c` has.
+            unsafe {
+                let (a, b) = (a.add(i * depth), b.add(j * depth));
+                tile(depth, a, b, c.at.offset(c.offset(i, j)), (c.row, left), fresh);
+            }
+        }
+    }
+}
+
+/// Inner size, panels, where in `c`, distance between rows of `c` and columns to store, fresh.
+#[allow(unsafe_code)]
+type Tile<T> = unsafe fn(usize, *const T, *const T, *mut T, (isize, usize), bool);
+
+fn tile_of<V: Register>(rows: usize, two: bool) -> Tile<V::Number> {
+    macro_rules! with_rows {
+        ($($rows:literal)*) => {
+            match (rows, two) {
+                $(($rows, true) => tile::<V, $rows, 2>, ($rows, false) => tile::<V, $rows, 1>,)*
+                _ => unreachable!("a tile has one to twelve rows"),
+            }
+        };
+    }
+    with_rows!(1 2 3 4 5 6 7 8 9 10 11 12)
+}
+
+/// One tile of `M` rows and `W` registers: a fused multiply-add per element and inner index, in order, from zero.
+///
+/// # Safety
+/// As for [`blocks`].
+#[allow(unsafe_code)]
+#[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")]
+unsafe fn tile<V: Register<Number: Copy>, const M: usize, const W: usize>(
+    depth: usize,
+    mut a: *const V::Number,
+    mut b: *const V::Number,
+    c: *mut V::Number,
+    (row, columns): (isize, usize),
+    fresh: bool,
+) {
+    // SAFETY: the panels hold `depth` groups of 12 and of two registers; `c` has `M` rows of `columns` numbers.
+    unsafe {
+        for i in 0..M {
+            _mm_prefetch::<_MM_HINT_T0>(c.offset(i as isize * row).cast());
+            _mm_prefetch::<_MM_HINT_T0>(c.offset(i as isize * row).wrapping_add(V::LANES).cast());
+        }
+        let zero = V::set(std::mem::zeroed());
+        let mut sums = [[zero; W]; M];
+        for _ in 0..depth {
+            let mut column = [zero; W];
+            for (w, column) in column.iter_mut().enumerate() {
+                *column = V::load(b.add(w * V::LANES), V::LANES);
+            }
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let x = V::set(*a.add(i));
+                for (sum, &column) in sums.iter_mut().zip(&column) {
+                    *sum = x.fused(column, *sum);
+                }
+            }
+            a = a.add(ROWS);
+            b = b.add(2 * V::LANES);
+        }
+        for (i, sums) in sums.iter().enumerate() {
+            for (w, &sum) in sums.iter().enumerate() {
+                let to = c.offset(i as isize * row).add(w * V::LANES);
+                let count = (columns - w * V::LANES).min(V::LANES);
+                let sum = if fresh { sum } else { V::load(to, count).plus(sum) };
+                sum.store(to, count);
+            }
+        }
+    }
+}
