@@ -3,10 +3,13 @@
 //! A folder holds cases, a case holds records. For every record the functions of mmt run forward on the stored inputs
 //! and backward from the stored gradient of the output, and every stored result is compared with ours.
 
+mod attention;
 pub mod case;
 pub mod compare;
+mod layers;
 mod layout;
 mod ops;
+mod vision;
 
 use std::path::Path;
 
@@ -107,6 +110,21 @@ fn judge<R: Real>(case: &str, record: &Record, answer: &Answer<R>, precision: Pr
 /// The functions of mmt that belong to a record.
 fn answer<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
     match case {
+        "op_conv_s" => vision::convolution(record),
+        "op_pool_s" => vision::pooling(record),
+        "op_sdpa_s" => attention::dot_product(record),
+        "op_mha_s" => attention::module(record),
+        "layer_encoder_s" => layers::encoder_layer(record),
+        "layer_decoder_s" => layers::decoder_layer(record),
+        "layer_transformer_s" => layers::transformer(record),
+        "op_large_s" => match record.system.as_str() {
+            "matmul" => ops::product(record),
+            "softmax" => ops::softmax(record),
+            "layer_norm" => ops::layer_norm(record),
+            "sdpa" => attention::dot_product(record),
+            "conv2d" => vision::convolution(record),
+            _ => ops::unsupported("no page"),
+        },
         "op_softmax_s" => ops::softmax(record),
         "op_activation_s" => ops::activation(record),
         "op_norm_s" => ops::norm(record),

@@ -7,6 +7,7 @@ use ndarray::{Array1, Array2, Array4, ArrayD, Ix2, Ix4, IxDyn};
 use super::Answer;
 use super::case::{Found, Record, Trouble};
 use super::layout::{axis, head, last, reshape, rows, transposed, weight};
+use super::vision::batch_norm;
 
 /// A record that no formula answers.
 pub fn unsupported<T>(what: &str) -> Found<T> {
@@ -57,6 +58,7 @@ pub fn activation<R: Real>(record: &Record) -> Found<Answer<R>> {
 pub fn norm<R: Real>(record: &Record) -> Found<Answer<R>> {
     match record.system.as_str() {
         "layer_norm" => layer_norm(record),
+        "batch_norm" => batch_norm(record),
         _ => unsupported("no page"),
     }
 }

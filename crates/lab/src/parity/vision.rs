@@ -1,0 +1,107 @@
+//! Records of convolution, pooling and batch norm.
+
+use mmt_tensor::ops::{
+    Conv, Divisor, Pool, Statistics, avg_pool, avg_pool_backward, conv, conv_backward, frozen_norm,
+    frozen_norm_backward, global_avg_pool, global_avg_pool_backward, max_pool, max_pool_backward,
+};
+use mmt_tensor::{Real, Tree};
+use ndarray::{Array, Array1, ArrayD, Dimension, Ix3, Ix4, Ix5, IxDyn};
+
+use super::Answer;
+use super::case::{Found, Record};
+use super::layout::reshape;
+use super::ops::unsupported;
+
+/// `op_conv`
+pub fn convolution<R: Real>(record: &Record) -> Found<Answer<R>> {
+    match record.system.as_str() {
+        "conv1d" => convolution_over::<R, Ix3, 1>(record),
+        "conv2d" => convolution_over::<R, Ix4, 2>(record),
+        "conv3d" => convolution_over::<R, Ix5, 3>(record),
+        _ => unsupported("no page"),
+    }
+}
+
+fn convolution_over<R: Real, D: Dimension, const N: usize>(record: &Record) -> Found<Answer<R>> {
+    let (x, w): (Array<R, D>, Array<R, D>) = (record.real("in/x")?, record.real("in/weight")?);
+    let b: Array1<R> = record.real("in/bias")?;
+    let how = Conv::<N> {
+        stride: record.sizes("stride", 1)?,
+        padding: record.sizes("padding", 0)?,
+        dilation: record.sizes("dilation", 1)?,
+        groups: record.sizes::<1>("groups", 1)?[0],
+    };
+    let y = conv(&x, &w, &b, &how)?;
+    let dy: Array<R, D> = record.shaped("cot/y", y.shape())?;
+    let (mut dw, mut db) = (w.zeros_like(), b.zeros_like());
+    let dx = conv_backward(&x, &w, &dy, &how, &mut dw, &mut db);
+    Ok((Answer::new().with("out/y", &y).with("grad_in/x", &dx))
+        .with("grad_in/weight", &dw)
+        .with("grad_in/bias", &db))
+}
+
+/// `op_pool`
+pub fn pooling<R: Real>(record: &Record) -> Found<Answer<R>> {
+    let system = record.system.as_str();
+    match system {
+        "max_pool2d" => maximum::<R, Ix4, 2>(record),
+        "max_pool3d" | "max_pool3d_133" => maximum::<R, Ix5, 3>(record),
+        "avg_pool2d" => mean::<R, Ix4, 2>(record),
+        "avg_pool3d_222" => mean::<R, Ix5, 3>(record),
+        "adaptive_avg_pool2d_1" => global_mean(record),
+        "max_pool2d_ceil" => unsupported("windows that stick out of the input"),
+        "adaptive_avg_pool2d_32" | "adaptive_max_pool2d_2" => unsupported("windows of different sizes"),
+        "interp_bilinear" => unsupported("bilinear resizing between corners that are not aligned"),
+        "interp_bicubic" => unsupported("bicubic resizing"),
+        "interp_nearest" => unsupported("resizing to the nearest pixel"),
+        _ => unsupported("no page"),
+    }
+}
+
+fn windows<const N: usize>(record: &Record) -> Found<Pool<N>> {
+    let kernel = record.sizes("kernel", 1)?;
+    Ok(Pool { kernel, stride: record.sizes("stride", kernel[0])?, padding: record.sizes("padding", 0)? })
+}
+
+fn maximum<R: Real, D: Dimension, const N: usize>(record: &Record) -> Found<Answer<R>> {
+    let (x, pool): (Array<R, D>, Pool<N>) = (record.real("in/x")?, windows(record)?);
+    let y = max_pool(&x, &pool)?;
+    let dx = max_pool_backward(&x, &record.shaped("cot/y", y.shape())?, &pool);
+    Ok(Answer::new().with("out/y", &y).with("grad_in/x", &dx))
+}
+
+fn mean<R: Real, D: Dimension, const N: usize>(record: &Record) -> Found<Answer<R>> {
+    let (x, pool): (Array<R, D>, Pool<N>) = (record.real("in/x")?, windows(record)?);
+    let inside = record.config.get("count_include_pad").and_then(|v| v.as_bool()) == Some(false);
+    let divisor = if inside { Divisor::Inside } else { Divisor::Window };
+    let y = avg_pool(&x, &pool, divisor)?;
+    let dx = avg_pool_backward(&x, &record.shaped("cot/y", y.shape())?, &pool, divisor);
+    Ok(Answer::new().with("out/y", &y).with("grad_in/x", &dx))
+}
+
+fn global_mean<R: Real>(record: &Record) -> Found<Answer<R>> {
+    let x: ArrayD<R> = record.real("in/x")?;
+    let y = global_avg_pool(&x)?;
+    let shape = [y.nrows(), y.ncols(), 1, 1];
+    let dy: ArrayD<R> = record.shaped("cot/y", &shape)?;
+    let dx = global_avg_pool_backward(&x, &reshape(&dy, &shape[..2]));
+    Ok(Answer::new().with("out/y", &reshape::<R, _, IxDyn>(&y, &shape)).with("grad_in/x", &dx))
+}
+
+/// Batch norm with stored statistics.
+pub fn batch_norm<R: Real>(record: &Record) -> Found<Answer<R>> {
+    if record.flag("training") {
+        return unsupported("batch norm with the statistics of the batch");
+    }
+    let x: ArrayD<R> = record.real("in/x")?;
+    let (gamma, beta): (Array1<R>, Array1<R>) = (record.real("in/weight")?, record.real("in/bias")?);
+    let (mean, variance) = (record.real("in/running_mean")?, record.real("in/running_var")?);
+    let statistics = Statistics { mean, variance, eps: record.number("eps")? };
+    let y = frozen_norm(&x, &gamma, &beta, &statistics)?;
+    let dy: ArrayD<R> = record.shaped("cot/y", y.shape())?;
+    let (mut dgamma, mut dbeta) = (gamma.zeros_like(), beta.zeros_like());
+    let dx = frozen_norm_backward(&x, &gamma, &dy, &statistics, &mut dgamma, &mut dbeta);
+    Ok((Answer::new().with("out/y", &y).with("grad_in/x", &dx))
+        .with("grad_in/weight", &dgamma)
+        .with("grad_in/bias", &dbeta))
+}
