@@ -1,4 +1,5 @@
 //! Data sets, tasks, the training loop, parity and benchmark cases.
 
+pub mod bench;
 pub mod data;
 pub mod parity;

@@ -2,6 +2,7 @@
 //!
 //! This crate knows nothing about Transformers. Everything else is built on it.
 
+pub mod alloc;
 pub mod dd;
 pub mod dual;
 pub mod elementary;

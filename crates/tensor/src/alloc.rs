@@ -1,0 +1,239 @@
+//! Memory of large arrays, used again instead of returned to the system.
+//!
+//! An operation returns a fresh array, and a fresh array of many megabytes costs a page fault for every 4 KiB: often
+//! more than the operation. A program that installs [`Recycling`] as its global allocator keeps freed blocks and hands
+//! them out again, at most [`LIMIT`] bytes of them. Functions stay functions: nothing passes buffers around.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Blocks below this size are the business of the system's allocator.
+const LARGE: usize = 1 << 16;
+
+/// Most bytes that are kept in freed blocks.
+pub const LIMIT: usize = 512 << 20;
+
+/// Alignment of a large block: a cache line, so that registers are loaded from one line.
+const ALIGN: usize = 64;
+
+/// Size classes: four for every power of two.
+const CLASSES: usize = 4 * usize::BITS as usize;
+
+/// The allocator: `#[global_allocator] static MEMORY: Recycling = Recycling;`.
+pub struct Recycling;
+
+/// Freed blocks of each class: the address of the first, zero for none. A freed block begins with the address of the
+/// next one.
+struct Freed {
+    first: [usize; CLASSES],
+    bytes: usize,
+}
+
+static FREED: Mutex<Freed> = Mutex::new(Freed { first: [0; CLASSES], bytes: 0 });
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes in large blocks now, if [`Recycling`] is installed.
+pub fn live() -> usize {
+    LIVE.load(Ordering::Relaxed)
+}
+
+/// The largest number of bytes in large blocks since the last [`reset_peak`], if [`Recycling`] is installed.
+pub fn peak() -> usize {
+    PEAK.load(Ordering::Relaxed)
+}
+
+/// Begins a new measurement of [`peak`].
+pub fn reset_peak() {
+    PEAK.store(live(), Ordering::Relaxed);
+}
+
+/// The class of a size and the size of its blocks, at most a quarter more; `None` if the system takes care of it.
+fn class(layout: Layout) -> Option<(usize, Layout)> {
+    let size = layout.size();
+    if size < LARGE || layout.align() > ALIGN || size > isize::MAX as usize / 2 {
+        return None;
+    }
+    let power = size.next_power_of_two();
+    let step = power / 8;
+    let steps = size.div_ceil(step); // 5, 6, 7 or 8
+    let block = Layout::from_size_align(steps * step, ALIGN).ok()?;
+    Some((4 * power.trailing_zeros() as usize + steps - 5, block))
+}
+
+/// A freed block of a class.
+fn take(class: usize, size: usize) -> Option<*mut u8> {
+    let mut freed = FREED.lock().ok()?;
+    let block = freed.first[class] as *mut u8;
+    if block.is_null() {
+        return None;
+    }
+    // SAFETY: a block in the list was handed back by its owner, holds at least `LARGE` bytes and begins with the
+    // address that `give` wrote there.
+    #[allow(unsafe_code)]
+    let next = unsafe { block.cast::<usize>().read() };
+    freed.first[class] = next;
+    freed.bytes -= size;
+    Some(block)
+}
+
+/// Keeps a block for later; false if enough are kept.
+fn give(block: *mut u8, class: usize, size: usize) -> bool {
+    let Ok(mut freed) = FREED.lock() else { return false };
+    if freed.bytes + size > LIMIT {
+        return false;
+    }
+    // SAFETY: the owner handed the block back, it is aligned to 64 bytes and holds at least `LARGE`.
+    #[allow(unsafe_code)]
+    unsafe {
+        block.cast::<usize>().write(freed.first[class]);
+    }
+    freed.first[class] = block.expose_provenance();
+    freed.bytes += size;
+    true
+}
+
+fn count(size: usize) {
+    let live = LIVE.fetch_add(size, Ordering::Relaxed) + size;
+    PEAK.fetch_max(live, Ordering::Relaxed);
+}
+
+// SAFETY: every block comes from `System` with the layout that `class` gives for a request, is in the hands of one
+// owner or in the list, never both, and is returned to `System` with the same layout. Nothing here allocates or panics.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Recycling {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let Some((class, block)) = class(layout) else {
+            // SAFETY: the caller's layout, handed on.
+            return unsafe { System.alloc(layout) };
+        };
+        count(block.size());
+        // SAFETY: a layout of at least `LARGE` bytes.
+        take(class, block.size()).unwrap_or_else(|| unsafe { System.alloc(block) })
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let Some((class, block)) = class(layout) else {
+            // SAFETY: the caller's layout, handed on.
+            return unsafe { System.alloc_zeroed(layout) };
+        };
+        count(block.size());
+        match take(class, block.size()) {
+            // SAFETY: the block is as large as its class, at least `layout.size()`.
+            Some(used) => unsafe {
+                used.write_bytes(0, layout.size());
+                used
+            },
+            // SAFETY: a layout of at least `LARGE` bytes.
+            None => unsafe { System.alloc_zeroed(block) },
+        }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        let Some((class, block)) = class(layout) else {
+            // SAFETY: it came from `System` with this layout.
+            return unsafe { System.dealloc(at, layout) };
+        };
+        LIVE.fetch_sub(block.size(), Ordering::Relaxed);
+        if !give(at, class, block.size()) {
+            // SAFETY: it came from `System` with the layout of its class.
+            unsafe { System.dealloc(at, block) }
+        }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller promises a size that makes a layout.
+        let new = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
+        match (class(layout), class(new)) {
+            // SAFETY: it came from `System` with this layout.
+            (None, None) => unsafe { System.realloc(at, layout, size) },
+            (Some((old, _)), Some((new, _))) if old == new => at,
+            // SAFETY: a new block, a copy of what fits into both, and the old block is handed back.
+            _ => unsafe {
+                let to = self.alloc(new);
+                if !to.is_null() {
+                    to.copy_from_nonoverlapping(at, layout.size().min(size));
+                    self.dealloc(at, layout);
+                }
+                to
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(unsafe_code)]
+mod tests {
+    use super::*;
+
+    fn layout(size: usize) -> Layout {
+        Layout::from_size_align(size, 8).unwrap()
+    }
+
+    /// The tests share the list of freed blocks and the counters.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+    #[test]
+    fn a_class_is_at_most_a_quarter_larger_than_what_is_asked_for() {
+        for size in (LARGE..40 * LARGE).step_by(4093) {
+            let (_, block) = class(layout(size)).unwrap();
+            assert!(block.size() >= size && block.size() * 4 <= size * 5, "{size} {}", block.size());
+            assert_eq!(class(block), Some((class(layout(size)).unwrap().0, block)));
+        }
+        assert_eq!(class(layout(LARGE - 1)), None);
+        assert_eq!(class(Layout::from_size_align(LARGE, 4096).unwrap()), None);
+    }
+
+    #[test]
+    fn a_freed_block_comes_back_and_can_be_zero() {
+        let _one = ONE_AT_A_TIME.lock();
+        let (a, b) = (layout(3 * LARGE), layout(3 * LARGE - 5));
+        // SAFETY: blocks are used as large as they were asked for and freed once, with their layout.
+        unsafe {
+            let first = Recycling.alloc(a);
+            first.write_bytes(7, a.size());
+            Recycling.dealloc(first, a);
+            let second = Recycling.alloc_zeroed(b);
+            assert_eq!(first, second);
+            assert!((0..b.size()).all(|i| second.add(i).read() == 0));
+            let third = Recycling.alloc(b);
+            assert_ne!(second, third);
+            Recycling.dealloc(second, b);
+            Recycling.dealloc(third, b);
+        }
+    }
+
+    #[test]
+    fn growing_and_shrinking_keep_what_is_stored() {
+        let _one = ONE_AT_A_TIME.lock();
+        // SAFETY: as above; the layout follows the size.
+        unsafe {
+            let mut at = Recycling.alloc(layout(100));
+            (0..100).for_each(|i| at.add(i).write(i as u8));
+            let mut size = 100;
+            for next in [LARGE + 1, LARGE + 2, 9 * LARGE, LARGE, 200, 100] {
+                at = Recycling.realloc(at, layout(size), next);
+                size = next;
+                assert!((0..100).all(|i| at.add(i).read() == i as u8));
+            }
+            Recycling.dealloc(at, layout(size));
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_what_lives_is_counted() {
+        let _one = ONE_AT_A_TIME.lock();
+        let big = layout(LIMIT / 4);
+        let before = live();
+        // SAFETY: as above.
+        unsafe {
+            let blocks: Vec<_> = (0..6).map(|_| Recycling.alloc(big)).collect();
+            assert_eq!(live() - before, 6 * big.size());
+            assert!(peak() >= live());
+            blocks.into_iter().for_each(|block| Recycling.dealloc(block, big));
+        }
+        assert_eq!(live(), before);
+        assert!(FREED.lock().unwrap().bytes <= LIMIT);
+    }
+}
