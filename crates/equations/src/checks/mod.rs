@@ -10,4 +10,5 @@ pub mod global_avg_pool;
 pub mod linear;
 pub mod max_pool;
 pub mod patch;
+pub mod roi_align;
 pub mod softmax;
