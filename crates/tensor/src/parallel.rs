@@ -287,6 +287,64 @@ pub fn for_chunks<R: Real>(out: &mut [R], cost: usize, f: impl Fn(usize, &mut [R
     }
 }
 
+/// `f(parts, x)` for consecutive chunks of several arrays of one length, written to, and of `x`, read.
+pub fn for_chunks_of<R: Real, const N: usize>(
+    out: [&mut [R]; N],
+    x: &[R],
+    cost: usize,
+    f: impl Fn([&mut [R]; N], &[R]) + Send + Sync,
+) {
+    const CHUNK: usize = 1 << 12;
+    let mut rest = out.map(|out| {
+        assert_eq!(out.len(), x.len(), "arrays of one length");
+        out.chunks_mut(CHUNK)
+    });
+    let mut next = |x| (rest.each_mut().map(|rest| rest.next().expect("as many chunks")), x);
+    let run = |(parts, x)| {
+        vectorize::<R, _>(
+            #[inline(always)]
+            || f(parts, x),
+        );
+    };
+    if x.len() * cost < GRAIN || free_threads() == 1 {
+        x.chunks(CHUNK).map(next).for_each(run);
+    } else {
+        let chunks: Vec<([&mut [R]; N], &[R])> = x.chunks(CHUNK).map(&mut next).collect();
+        chunks.into_par_iter().for_each(run);
+    }
+}
+
+/// `f` of every block of `size` elements, the last one shorter, in order; `cost` is that of an element.
+pub fn map_blocks<R: Real, T: Send>(
+    x: &[R],
+    size: usize,
+    cost: usize,
+    f: impl Fn(&[R]) -> T + Send + Sync,
+) -> Vec<T> {
+    map(x.len().div_ceil(size), size * cost, |b| {
+        vectorize::<R, _>(
+            #[inline(always)]
+            || f(&x[b * size..((b + 1) * size).min(x.len())]),
+        )
+    })
+}
+
+/// Whether `f` holds for every element; read from the last to the first, so that what comes next finds the first ones
+/// in the cache.
+pub fn all_backwards<R: Real>(x: &[R], f: impl Fn(R) -> bool + Send + Sync) -> bool {
+    const CHUNK: usize = 1 << 14;
+    let count = x.len().div_ceil(CHUNK);
+    let fine = map(count, CHUNK, |c| {
+        let c = count - 1 - c;
+        let chunk = &x[c * CHUNK..((c + 1) * CHUNK).min(x.len())];
+        vectorize::<R, _>(
+            #[inline(always)]
+            || chunk.iter().fold(true, |fine, &x| fine & f(x)),
+        )
+    });
+    fine.into_iter().all(|fine| fine)
+}
+
 /// The elements of an array this module made.
 pub(crate) fn slice_of<R, D: Dimension>(y: &mut Array<R, D>) -> &mut [R] {
     y.as_slice_mut().expect("standard layout")
