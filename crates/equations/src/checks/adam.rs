@@ -75,8 +75,8 @@ pub const PROPERTIES: &[Property] = properties![
 ];
 
 pub(super) fn draw(random: &mut Random) -> Model<f64> {
-    let shape = (1 + random.below(4), 1 + random.below(40));
-    (random.uniform(shape, 2.0), random.uniform(1 + random.below(5), 2.0))
+    let (shape, length) = ((1 + random.below(4), 1 + random.below(40)), 1 + random.below(5));
+    (random.uniform(shape, 2.0), random.uniform(length, 2.0))
 }
 
 fn the_first_step_has_the_size_of_the_rate(random: &mut Random) {
@@ -106,7 +106,8 @@ fn the_size_of_the_gradient_does_not_matter(random: &mut Random) {
 /// One number at a time, in the words of the paper.
 fn a_step_is_the_formula(random: &mut Random) {
     let (mut model, rate) = (random.uniform::<f64, _>(3, 1.0), 0.01 + random.unit());
-    let config = AdamConfig { beta_1: random.unit() * 0.99, beta_2: random.unit() * 0.99, ..AdamConfig::ADAM };
+    let config =
+        AdamConfig { beta_1: random.unit() * 0.99, beta_2: random.unit() * 0.99, ..AdamConfig::ADAM };
     let (mut expected, mut m, mut v) = (model.clone(), Array1::<f64>::zeros(3), Array1::<f64>::zeros(3));
     let mut adam = Adam::new(&model, config).unwrap();
     for t in 1..5 {

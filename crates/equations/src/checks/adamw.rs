@@ -61,7 +61,7 @@ fn a_name_can_be_spared(random: &mut Random) {
     let (mut model, grad) = (layer(random), layer(random));
     let (mut spared, mut all) = (model.clone(), model.clone());
     let config = AdamConfig { weight_decay: 0.5, ..AdamConfig::ADAMW };
-    let mut step = |model: &mut mmt_blocks::Linear<f64>, config| {
+    let step = |model: &mut mmt_blocks::Linear<f64>, config| {
         AdamW::new(model, config).unwrap().step(model, &grad, 0.1).unwrap();
     };
     step(&mut spared, AdamConfig { decays: decay_weights, ..config });
@@ -78,7 +78,8 @@ fn bits_do_not_depend_on_the_shape(random: &mut Random) {
     let mut whole = start.clone();
     AdamW::new(&whole, AdamConfig::ADAMW).unwrap().step(&mut whole, &grad, 0.1).unwrap();
     let cut = random.below(n);
-    let part = |a: &Array1<f32>| (a.slice(ndarray::s![..cut]).to_owned(), a.slice(ndarray::s![cut..]).to_owned());
+    let part =
+        |a: &Array1<f32>| (a.slice(ndarray::s![..cut]).to_owned(), a.slice(ndarray::s![cut..]).to_owned());
     let mut parts = part(&start);
     AdamW::new(&parts, AdamConfig::ADAMW).unwrap().step(&mut parts, &part(&grad), 0.1).unwrap();
     assert_eq!(parts, part(&whole));

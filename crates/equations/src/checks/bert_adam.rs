@@ -21,8 +21,11 @@ pub fn forward() {
 pub const BACKWARD: Option<fn()> = None;
 
 /// See [`Equation::properties`](crate::Equation::properties).
-pub const PROPERTIES: &[Property] =
-    properties![the_first_step_is_too_large, a_long_gradient_is_shortened, without_correction_and_clip_it_is_adam];
+pub const PROPERTIES: &[Property] = properties![
+    the_first_step_is_too_large,
+    a_long_gradient_is_shortened,
+    without_correction_and_clip_it_is_adam
+];
 
 fn the_first_step_is_too_large(random: &mut Random) {
     let grad: Array1<f64> = random.uniform(3, 0.5);

@@ -150,7 +150,10 @@ mod tests {
             refused(AdamConfig { beta_1: f64::NAN, ..adam }),
             "adam: beta_1: must be in [0, 1), got NaN"
         );
-        assert_eq!(refused(AdamConfig { eps: -1e-8, ..adam }), "adam: eps: must not be negative, got -0.00000001");
+        assert_eq!(
+            refused(AdamConfig { eps: -1e-8, ..adam }),
+            "adam: eps: must not be negative, got -0.00000001"
+        );
         assert_eq!(
             refused(AdamConfig { weight_decay: f64::INFINITY, ..adam }),
             "adam: weight_decay: must not be negative, got inf"

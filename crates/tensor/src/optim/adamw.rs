@@ -92,7 +92,10 @@ mod tests {
         assert_eq!(shape, "adamw: gradient: expected shape [2], got [1]");
         let rate = adamw.step(&mut model, &array![1.0, 1.0], -1.0).unwrap_err().to_string();
         assert_eq!(rate, "adamw: rate: must not be negative, got -1");
-        assert_eq!((model, adamw.m, adamw.v, adamw.steps), (array![1.0, 2.0], array![0.0, 0.0], array![0.0, 0.0], 0));
+        assert_eq!(
+            (model, adamw.m, adamw.v, adamw.steps),
+            (array![1.0, 2.0], array![0.0, 0.0], array![0.0, 0.0], 0)
+        );
     }
 
     #[test]

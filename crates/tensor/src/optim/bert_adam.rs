@@ -41,9 +41,7 @@ impl<T> BertAdam<T> {
         T: Tree<R>,
     {
         config.check()?;
-        check_setting("bert_adam: max_norm", max_norm > 0.0, || {
-            format!("must be positive, got {max_norm}")
-        })?;
+        check_setting("bert_adam: max_norm", max_norm > 0.0, || format!("must be positive, got {max_norm}"))?;
         Ok(BertAdam { m: model.zeros_like(), v: model.zeros_like(), steps: 0, config, max_norm })
     }
 
@@ -100,14 +98,18 @@ mod tests {
         assert_eq!(shape, "bert_adam: gradient: expected shape [2], got [1]");
         let rate = adam.step(&mut model, &array![1.0, 1.0], -1.0).unwrap_err().to_string();
         assert_eq!(rate, "bert_adam: rate: must not be negative, got -1");
-        assert_eq!((model, adam.m, adam.v, adam.steps), (array![1.0, 2.0], array![0.0, 0.0], array![0.0, 0.0], 0));
+        assert_eq!(
+            (model, adam.m, adam.v, adam.steps),
+            (array![1.0, 2.0], array![0.0, 0.0], array![0.0, 0.0], 0)
+        );
     }
 
     #[test]
     fn a_bound_that_is_not_positive_is_refused() {
         let error = BertAdam::new(&array![1.0], AdamConfig::BERT, 0.0).unwrap_err().to_string();
         assert_eq!(error, "bert_adam: max_norm: must be positive, got 0");
-        let error = BertAdam::new(&array![1.0], AdamConfig { eps: -1.0, ..AdamConfig::BERT }, 1.0).unwrap_err();
+        let error =
+            BertAdam::new(&array![1.0], AdamConfig { eps: -1.0, ..AdamConfig::BERT }, 1.0).unwrap_err();
         assert_eq!(error.to_string(), "adam: eps: must not be negative, got -1");
     }
 }

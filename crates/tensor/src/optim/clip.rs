@@ -44,7 +44,9 @@ pub fn global_norm<R: Real, T: Tree<R>>(tree: &T, norm: Norm) -> Result<R> {
                     #[inline(always)]
                     |g| g * g,
                 ),
-                Norm::Max => g.iter().fold(R::of(0.0), |m, g| if g.abs() > m || !g.is_finite() { g.abs() } else { m }),
+                Norm::Max => {
+                    g.iter().fold(R::of(0.0), |m, g| if g.abs() > m || !g.is_finite() { g.abs() } else { m })
+                }
             },
         ));
     }

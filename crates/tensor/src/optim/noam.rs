@@ -37,7 +37,8 @@ mod tests {
 
     #[test]
     fn zeros_are_refused() {
-        let error = |step, width, warmup, scale| noam::<f64>(step, width, warmup, scale).unwrap_err().to_string();
+        let error =
+            |step, width, warmup, scale| noam::<f64>(step, width, warmup, scale).unwrap_err().to_string();
         assert_eq!(error(0, 512, 4000, 1.0), "noam: step: steps count from 1, got 0");
         assert_eq!(error(1, 0, 4000, 1.0), "noam: width: must be positive, got 0");
         assert_eq!(error(1, 512, 0, 1.0), "noam: warmup: must be positive, got 0");

@@ -84,9 +84,8 @@ impl Schedule {
     }
 
     fn check(&self) -> Result<()> {
-        let positive = |n: usize| {
-            check_setting("schedule: total", n > 0, || "must be positive, got 0".to_string())
-        };
+        let positive =
+            |n: usize| check_setting("schedule: total", n > 0, || "must be positive, got 0".to_string());
         let longer = |warmup: usize, total: usize| {
             check_setting("schedule: total", total > warmup, || {
                 format!("must be above the warm-up of {warmup}, got {total}")
@@ -137,8 +136,14 @@ mod tests {
         assert_eq!(factors(Schedule::Ramp { total: 16 }, steps), [0.0, 0.125, 0.25, 0.75, 1.0]);
         assert_eq!(factors(Schedule::Warmup { warmup: 4 }, steps), [0.0, 0.5, 1.0, 1.0, 1.0]);
         assert_eq!(factors(Schedule::Linear { warmup: 4, total: 20 }, steps), [0.0, 0.5, 1.0, 0.5, 0.0]);
-        assert_eq!(factors(Schedule::Cosine { warmup: 4, total: 20 }, [4, 8, 12, 16, 30])[2..], [0.5, 0.146447, 0.0]);
-        assert_eq!(factors(Schedule::InverseRoot { warmup: 4 }, [0, 2, 4, 16, 64]), [0.0, 0.5, 1.0, 0.5, 0.25]);
+        assert_eq!(
+            factors(Schedule::Cosine { warmup: 4, total: 20 }, [4, 8, 12, 16, 30])[2..],
+            [0.5, 0.146447, 0.0]
+        );
+        assert_eq!(
+            factors(Schedule::InverseRoot { warmup: 4 }, [0, 2, 4, 16, 64]),
+            [0.0, 0.5, 1.0, 0.5, 0.25]
+        );
         let cycle = Schedule::OneCycle { warmup: 4, total: 20, start: 0.04, end: 0.0 };
         assert_eq!(factors(cycle, steps), [0.04, 0.52, 1.0, 0.5, 0.0]);
     }
