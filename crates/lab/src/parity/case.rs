@@ -245,6 +245,15 @@ impl Record {
         }
     }
 
+    /// Two numbers among the settings, or what the library takes if they are not said.
+    pub fn pair(&self, key: &str, default: [f64; 2]) -> Found<[f64; 2]> {
+        let Some(value) = self.config.get(key) else { return Ok(default) };
+        match value.as_array().map(|list| list.iter().map(Value::as_f64).collect::<Vec<_>>()).as_deref() {
+            Some([Some(a), Some(b)]) => Ok([*a, *b]),
+            _ => Err(self.invalid(0, format!("record `{}` has no pair `{key}` in its settings", self.name))),
+        }
+    }
+
     /// A switch among the settings; off if it is not said.
     pub fn flag(&self, key: &str) -> bool {
         self.config.get(key).and_then(Value::as_bool).unwrap_or(false)

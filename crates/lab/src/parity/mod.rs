@@ -9,6 +9,7 @@ pub mod compare;
 mod layers;
 mod layout;
 mod ops;
+mod optim;
 mod vision;
 
 use std::path::Path;
@@ -125,6 +126,7 @@ fn answer<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
             "conv2d" => vision::convolution(record),
             _ => ops::unsupported("no page"),
         },
+        "optim_s" => optim::optimizer(record),
         "op_softmax_s" => ops::softmax(record),
         "op_activation_s" => ops::activation(record),
         "op_norm_s" => ops::norm(record),
