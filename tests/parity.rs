@@ -73,19 +73,7 @@ const UNSUPPORTED: &[&str] = &[
     "op_softmax_s/log_softmax_dim1",
     "op_softmax_s/log_softmax_dim2",
     "op_softmax_s/log_softmax_large",
-    "optim_s/adamw_default",
-    "optim_s/adamw_wd_betas",
-    "optim_s/adamw_no_decay_group",
     "optim_s/adamw_amsgrad",
-    "optim_s/adamw_clip_schedule",
-    "optim_s/adam_l2",
-    "optim_s/sgd_momentum",
-    "optim_s/clip_norm_2_active",
-    "optim_s/clip_norm_2_inactive",
-    "optim_s/clip_norm_inf",
-    "optim_s/clip_norm_1",
-    "optim_s/schedule_linear_warmup",
-    "optim_s/schedule_cosine_warmup",
 ];
 
 /// Records in all cases together.

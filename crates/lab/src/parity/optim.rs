@@ -45,12 +45,8 @@ enum Optimizer<R> {
 
 impl<R: Real> Optimizer<R> {
     fn of(record: &Record, parameters: &Parameters<R>) -> Found<Self> {
-        let betas = record.pair("betas", [0.9, 0.999])?;
-        let config = |weight_decay, decays| {
-            let [beta_1, beta_2] = betas;
-            let eps = record.number_or("eps", 1e-8)?;
-            Ok(AdamConfig { beta_1, beta_2, eps, weight_decay, decays })
-        };
+        let ([beta_1, beta_2], eps) = (record.pair("betas", [0.9, 0.999])?, record.number_or("eps", 1e-8)?);
+        let config = |weight_decay, decays| AdamConfig { beta_1, beta_2, eps, weight_decay, decays };
         Ok(match record.system.as_str() {
             "sgd" if record.number_or("dampening", 0.0)? != 0.0 => return unsupported("momentum with dampening"),
             "sgd" => {
@@ -58,16 +54,16 @@ impl<R: Real> Optimizer<R> {
                 Optimizer::Sgd(Sgd::new(parameters, record.number_or("momentum", 0.0)?, decay)?)
             }
             "adam" => {
-                let config = config(record.number_or("weight_decay", 0.0)?, decay_all)?;
+                let config = config(record.number_or("weight_decay", 0.0)?, decay_all);
                 Optimizer::Adam(Adam::new(parameters, config)?)
             }
             // Two groups of parameters: only the first, `w`, decays.
             _ if record.config["weight_decay"].is_object() => {
                 let decay = record.config["weight_decay"]["first parameter"].as_f64().unwrap_or(f64::NAN);
-                Optimizer::AdamW(AdamW::new(parameters, config(decay, |name| name == "w")?)?)
+                Optimizer::AdamW(AdamW::new(parameters, config(decay, |name| name == "w"))?)
             }
             _ => {
-                let config = config(record.number_or("weight_decay", 0.01)?, decay_all)?;
+                let config = config(record.number_or("weight_decay", 0.01)?, decay_all);
                 Optimizer::AdamW(AdamW::new(parameters, config)?)
             }
         })
@@ -159,10 +155,15 @@ fn clipping<R: Real>(record: &Record) -> Found<Answer<R>> {
     Ok(grad.iter().fold(answer, |answer, (name, g)| answer.with(&format!("out/clipped.{name}"), g)))
 }
 
+/// Factors of all stored steps, some of which lie behind the end `T` of the schedule. There ours stay zero, while the
+/// library lets the cosine run on: `cos(π(1 + x)) = cos(π(1 - x))`, so step `T + k` is step `T - k` again.
 fn schedule<R: Real>(record: &Record, schedule: impl Fn(usize, usize) -> Schedule) -> Found<Answer<R>> {
-    let schedule = schedule(record.size("num_warmup_steps")?, record.size("num_training_steps")?);
+    let (warmup, total) = (record.size("num_warmup_steps")?, record.size("num_training_steps")?);
+    let schedule = schedule(warmup, total);
     let mut factors: Array1<R> = record.real::<R, Ix1>("out/lr_factor")?;
     for (t, factor) in factors.iter_mut().enumerate() {
+        let mirrored = matches!(schedule, Schedule::Cosine { .. }) && t > total;
+        let t = if mirrored { total.saturating_sub(t - total) } else { t };
         *factor = R::of(schedule.factor(t)?);
     }
     Ok(Answer::new().with("out/lr_factor", &factors))
