@@ -48,7 +48,9 @@ impl<R: Real> Optimizer<R> {
         let ([beta_1, beta_2], eps) = (record.pair("betas", [0.9, 0.999])?, record.number_or("eps", 1e-8)?);
         let config = |weight_decay, decays| AdamConfig { beta_1, beta_2, eps, weight_decay, decays };
         Ok(match record.system.as_str() {
-            "sgd" if record.number_or("dampening", 0.0)? != 0.0 => return unsupported("momentum with dampening"),
+            "sgd" if record.number_or("dampening", 0.0)? != 0.0 => {
+                return unsupported("momentum with dampening");
+            }
             "sgd" => {
                 let decay = record.number_or("weight_decay", 0.0)?;
                 Optimizer::Sgd(Sgd::new(parameters, record.number_or("momentum", 0.0)?, decay)?)
