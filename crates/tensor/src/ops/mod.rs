@@ -4,24 +4,37 @@ pub mod avg_pool;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 pub mod conv;
+pub mod cross_entropy;
 pub mod frozen_norm;
 pub mod gelu;
+pub mod gelu_tanh;
 pub mod layer_norm;
 pub mod linear;
+pub mod log_softmax;
 pub mod matmul;
 pub mod max_pool;
+pub mod quick_gelu;
 pub mod relu;
+pub mod soft_cross_entropy;
 pub mod softmax;
 pub mod sum;
 mod window;
 
 pub use avg_pool::{Divisor, avg_pool, avg_pool_backward, global_avg_pool, global_avg_pool_backward};
 pub use conv::{Conv, conv, conv_backward};
+pub use cross_entropy::{CrossEntropyTape, OnEmpty, cross_entropy, cross_entropy_backward};
 pub use frozen_norm::{Statistics, frozen_norm, frozen_norm_backward};
 pub use gelu::{gelu, gelu_backward};
+pub use gelu_tanh::{gelu_tanh, gelu_tanh_backward};
 pub use layer_norm::{LayerNormTape, layer_norm, layer_norm_backward};
 pub use linear::{linear, linear_backward};
+pub use log_softmax::{log_softmax, log_softmax_backward, log_sum_exp, log_sum_exp_backward};
 pub use matmul::{add_matmul, matmul, set_matmul};
 pub use max_pool::{Pool, max_pool, max_pool_backward};
+pub use quick_gelu::{quick_gelu, quick_gelu_backward};
 pub use relu::{relu, relu_backward};
+pub use soft_cross_entropy::{
+    SoftCrossEntropyTape, kl_divergence, kl_divergence_backward, soft_cross_entropy,
+    soft_cross_entropy_backward,
+};
 pub use softmax::{softmax, softmax_backward};

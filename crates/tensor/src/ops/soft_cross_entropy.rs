@@ -1,0 +1,183 @@
+//! Cross entropy and Kullback-Leibler divergence with soft targets.
+
+use ndarray::{Array1, Array2, ArrayRef2};
+
+use crate::ops::log_softmax::log_sum_exp;
+use crate::ops::sum::{dot, sum, sum_of, sum_of_2};
+use crate::parallel::{contiguous, elements, for_rows, slice_of};
+use crate::simd::vectorize;
+use crate::{Error, Real, Result, check_finite, check_shape, tree};
+
+/// Rough operations per element, for the decision to use threads.
+const COST: usize = 12;
+
+/// How far from one the sum of a target may be.
+const TOLERANCE: f64 = 1e-4;
+
+/// What [`soft_cross_entropy_backward`] reads, beside the logits and the targets.
+#[derive(Clone, Debug)]
+pub struct SoftCrossEntropyTape<R> {
+    /// `lse(z_i)` of every row: `[n]`
+    pub log_sums: Array1<R>,
+}
+
+tree!(SoftCrossEntropyTape { log_sums });
+
+/// The mean cross entropy between targets that are distributions and the softmax of the logits.
+///
+/// **eq-0.5-soft-cross-entropy**
+/// ```math
+/// \ell = -\frac1n \sum_{i,k} t_{ik} \log p_{ik}, \qquad \log p_i = z_i - \operatorname{lse}(z_i)
+/// ```
+///
+/// `z: [n, k]`, `t: [n, k]` → a number, the mean over the rows
+///
+/// Computed as `s_i lse(z_i) - Σ_k t_ik z_ik` with `s_i = Σ_k t_ik`.
+///
+/// Source: Hinton, Vinyals & Dean 2015, *Distilling the Knowledge in a Neural Network*, section 2.
+///
+/// # Errors
+/// [`Error::ShapeMismatch`] if `t` is not of the shape of `z`; [`Error::EmptyInput`] for no row;
+/// [`Error::InvalidDistribution`] for a target that is negative or sums to something else than 1 (by more than 1e-4);
+/// [`Error::NonFinite`] for NaN and infinities.
+pub fn soft_cross_entropy<R: Real>(
+    z: &ArrayRef2<R>,
+    t: &ArrayRef2<R>,
+) -> Result<(R, SoftCrossEntropyTape<R>)> {
+    check_shape("soft_cross_entropy: t", t.shape(), z.shape())?;
+    check_finite("soft_cross_entropy: z", z)?;
+    check_distributions("soft_cross_entropy: t", t)?;
+    let log_sums = log_sum_exp(z)?;
+    let losses = map_rows(z, t, |i, z, t| sum(t) * log_sums[i] - dot(t, z));
+    Ok((sum(&losses) / R::of(z.nrows() as f64), SoftCrossEntropyTape { log_sums }))
+}
+
+/// Gradient of [`soft_cross_entropy`] and of [`kl_divergence`] with respect to the logits.
+///
+/// **eq-0.5-soft-cross-entropy, backward**
+/// ```math
+/// \bar z_{ik} = \frac{\bar\ell}{n} \bigl( s_i\, p_{ik} - t_{ik} \bigr), \qquad s_i = \sum_k t_{ik}
+/// ```
+///
+/// Derivation: the gradient of `s_i lse(z_i) - Σ_k t_ik z_ik`, with `∂lse/∂z = p`. For distributions `s_i` is 1; it is kept
+/// so that the gradient belongs to the loss also where a target misses 1 by rounding. Targets are constants.
+pub fn soft_cross_entropy_backward<R: Real>(
+    tape: &SoftCrossEntropyTape<R>,
+    z: &ArrayRef2<R>,
+    t: &ArrayRef2<R>,
+    dl: R,
+) -> Array2<R> {
+    let (n, k) = z.dim();
+    let (z, t) = (contiguous(z), contiguous(t));
+    let (z, t) = (elements(&z), elements(&t));
+    let scale = dl / R::of(n as f64);
+    let mut dz = Array2::zeros((n, k));
+    for_rows(
+        slice_of(&mut dz),
+        k,
+        COST,
+        #[inline(always)]
+        |i, dz| {
+            let (z, t) = (&z[i * k..(i + 1) * k], &t[i * k..(i + 1) * k]);
+            let s = sum(t);
+            for ((dz, &z), &t) in dz.iter_mut().zip(z).zip(t) {
+                *dz = scale * (s * (z - tape.log_sums[i]).exp() - t);
+            }
+        },
+    );
+    dz
+}
+
+/// The mean Kullback-Leibler divergence of the softmax of the logits from the targets.
+///
+/// **eq-0.5-kl-divergence**
+/// ```math
+/// \mathrm{KL}(t \,\|\, p) = \frac1n \sum_{i,k} t_{ik} \log \frac{t_{ik}}{p_{ik}} = \ell - H(t), \qquad 0 \log 0 = 0
+/// ```
+///
+/// `z: [n, k]`, `t: [n, k]` → a number, the mean over the rows
+///
+/// Source: Kullback & Leibler 1951, *On Information and Sufficiency*.
+///
+/// # Errors
+/// As [`soft_cross_entropy`].
+pub fn kl_divergence<R: Real>(z: &ArrayRef2<R>, t: &ArrayRef2<R>) -> Result<(R, SoftCrossEntropyTape<R>)> {
+    let (loss, tape) = soft_cross_entropy(z, t)?;
+    let entropies =
+        map_rows(t, t, |_, t, _| sum_of(t, |t| if t > R::of(0.0) { -t * t.ln() } else { R::of(0.0) }));
+    Ok((loss - sum(&entropies) / R::of(z.nrows() as f64), tape))
+}
+
+/// Gradient of [`kl_divergence`] with respect to the logits.
+///
+/// **eq-0.5-kl-divergence, backward**
+/// ```math
+/// \bar z_{ik} = \frac{\bar\ell}{n} \bigl( s_i\, p_{ik} - t_{ik} \bigr)
+/// ```
+///
+/// Derivation: the entropy of the targets does not depend on `z`, so the gradient is that of the cross entropy.
+pub fn kl_divergence_backward<R: Real>(
+    tape: &SoftCrossEntropyTape<R>,
+    z: &ArrayRef2<R>,
+    t: &ArrayRef2<R>,
+    dl: R,
+) -> Array2<R> {
+    soft_cross_entropy_backward(tape, z, t, dl)
+}
+
+/// `f(i, a_i, b_i)` of every row.
+fn map_rows<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>, f: impl Fn(usize, &[R], &[R]) -> R) -> Vec<R> {
+    let (n, k) = a.dim();
+    let (a, b) = (contiguous(a), contiguous(b));
+    let (a, b) = (elements(&a), elements(&b));
+    vectorize::<R, _>(
+        #[inline(always)]
+        || (0..n).map(|i| f(i, &a[i * k..(i + 1) * k], &b[i * k..(i + 1) * k])).collect(),
+    )
+}
+
+/// Refuses rows that are not distributions.
+pub fn check_distributions<R: Real>(at: &'static str, t: &ArrayRef2<R>) -> Result<()> {
+    check_finite(at, t)?;
+    let sums = map_rows(t, t, |_, t, same| {
+        let negative = t.iter().any(|&t| t < R::of(0.0));
+        if negative { R::of(f64::NEG_INFINITY) } else { sum_of_2(t, same, |t, _| t) }
+    });
+    match sums.iter().position(|s| !((s.to_f64() - 1.0).abs() <= TOLERANCE)) {
+        None => Ok(()),
+        Some(row) => Err(Error::InvalidDistribution { at, row }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    fn text(z: Array2<f64>, t: Array2<f64>) -> String {
+        assert_eq!(soft_cross_entropy(&z, &t).unwrap_err(), kl_divergence(&z, &t).unwrap_err());
+        soft_cross_entropy(&z, &t).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn targets_that_are_not_distributions_are_refused() {
+        let refused = "soft_cross_entropy: t: row 1 is not a probability distribution";
+        let z = Array2::zeros((2, 2));
+        assert_eq!(text(z.clone(), array![[0.5, 0.5], [0.5, 0.4]]), refused);
+        assert_eq!(text(z.clone(), array![[0.5, 0.5], [1.5, -0.5]]), refused);
+        let nan = text(z.clone(), array![[0.5, 0.5], [f64::NAN, 0.5]]);
+        assert_eq!(nan, "soft_cross_entropy: t: not a finite number");
+        let wide = text(z, array![[0.5, 0.5, 0.0], [0.5, 0.4, 0.1]]);
+        assert_eq!(wide, "soft_cross_entropy: t: expected shape [2, 2], got [2, 3]");
+    }
+
+    #[test]
+    fn logits_that_are_not_finite_are_refused() {
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let error = text(array![[0.0, bad]], array![[0.5, 0.5]]);
+            assert_eq!(error, "soft_cross_entropy: z: not a finite number");
+        }
+        assert_eq!(text(Array2::zeros((0, 2)), Array2::zeros((0, 2))), "log_sum_exp: z: empty");
+    }
+}
