@@ -1,0 +1,101 @@
+//! The training loop.
+
+use mmt_tensor::optim::{AdamConfig, AdamW, Norm, Schedule, clip_norm, decay_weights};
+use mmt_tensor::{Random, Real, Result, Tree, check_setting};
+
+use crate::answers::{mean_cross_entropy, right};
+use crate::batch::{Batch, Modalities, vocabulary};
+use crate::data::digits::Part;
+use crate::data::digits_qa;
+use crate::model::{Answerer, AnswererConfig};
+
+/// How a model is trained.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrainConfig {
+    /// What the model gets to see.
+    pub modalities: Modalities,
+    /// How many batches.
+    pub steps: usize,
+    /// Examples in a batch, all of them fresh.
+    pub batch: usize,
+    /// The largest rate of the one-cycle schedule.
+    pub rate: f64,
+    /// The decay of weight matrices.
+    pub weight_decay: f64,
+    /// Gradients above this norm are shortened to it.
+    pub max_norm: f64,
+    /// Of the weights and of the examples.
+    pub seed: u64,
+}
+
+impl TrainConfig {
+    /// What `mmt tour` and `mmt train` begin with.
+    pub fn new(modalities: Modalities, steps: usize, seed: u64) -> Self {
+        TrainConfig { modalities, steps, batch: 64, rate: 3e-3, weight_decay: 0.01, max_norm: 1.0, seed }
+    }
+}
+
+/// What is known after a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// Counted from 1.
+    pub step: usize,
+    /// Of the batch, before the step.
+    pub loss: f64,
+    /// Right answers in the batch, 0 to 1.
+    pub right: f64,
+    /// The rate of the step.
+    pub rate: f64,
+    /// Of all gradients together, before they are shortened.
+    pub grad_norm: f64,
+}
+
+/// The sizes of the model of `digits-qa`.
+pub fn sizes() -> AnswererConfig {
+    AnswererConfig {
+        width: 32,
+        heads: 4,
+        hidden: 64,
+        depth: 2,
+        patch: 4,
+        patches: 8,
+        words: vocabulary().size(),
+        longest: 7,
+        answers: 10,
+    }
+}
+
+/// Trains a new model on fresh questions about the training part, with AdamW and the one-cycle schedule.
+///
+/// `watch` is called after every step. The same configuration gives the same bits for any number of threads.
+///
+/// # Errors
+/// [`Error::InvalidHyperparameter`](mmt_tensor::Error::InvalidHyperparameter) for no step, an empty batch or a rate that
+/// is not positive; [`Error::NonFinite`](mmt_tensor::Error::NonFinite) if the training diverges.
+pub fn train<R: Real>(config: &TrainConfig, mut watch: impl FnMut(&Step)) -> Result<Answerer<R>> {
+    let TrainConfig { modalities, steps, batch, rate, weight_decay, max_norm, seed } = *config;
+    check_setting("train: steps", steps > 0, || "must be positive, got 0".to_string())?;
+    check_setting("train: batch", batch > 0, || "must be positive, got 0".to_string())?;
+    check_setting("train: rate", rate > 0.0 && rate.is_finite(), || format!("must be positive, got {rate}"))?;
+    let mut random = Random::seed(seed);
+    let mut model = Answerer::<R>::new(&sizes(), &mut random)?;
+    let mut grad = model.zeros_like();
+    let decay = AdamConfig { weight_decay, decays: decay_weights, ..AdamConfig::ADAMW };
+    let mut adamw = AdamW::new(&model, decay)?;
+    let schedule = Schedule::OneCycle { warmup: steps / 5, total: steps, start: 0.04, end: 0.0 };
+    let words = vocabulary();
+    for step in 1..=steps {
+        let examples = digits_qa::draw(batch, Part::Train, &mut random);
+        let batch = Batch::new(&examples, modalities, &words)?;
+        let (scores, tape) = model.forward(&batch)?;
+        let (loss, dscores) = mean_cross_entropy(&scores, &batch.answers)?;
+        grad.arrays_mut().iter_mut().for_each(|(_, g)| g.fill(R::of(0.0)));
+        model.backward(&batch, &tape, &dscores, &mut grad);
+        let grad_norm = clip_norm(&mut grad, max_norm, Norm::Two)?.to_f64();
+        let rate = rate * schedule.factor(step - 1)?;
+        adamw.step(&mut model, &grad, rate)?;
+        let right = right(&scores, &batch.answers) as f64 / examples.len() as f64;
+        watch(&Step { step, loss: loss.to_f64(), right, rate, grad_norm });
+    }
+    Ok(model)
+}
