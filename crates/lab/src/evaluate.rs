@@ -5,7 +5,7 @@ use mmt_tensor::{Random, Real, Result};
 use crate::answers::best;
 use crate::batch::{Batch, Modalities, vocabulary};
 use crate::data::digits::Part;
-use crate::data::digits_qa::{self, Example, Question};
+use crate::data::digits_qa::{self, Example};
 use crate::model::{Answerer, AnswererTape};
 
 /// Questions that are answered at once.
@@ -16,7 +16,8 @@ const BATCH: usize = 250;
 pub struct Evaluation {
     /// Right answers, 0 to 1.
     pub accuracy: f64,
-    /// Right answers to each kind of question, in the order of [`Question::ALL`].
+    /// Right answers to each kind of question, in the order of
+    /// [`Question::ALL`](crate::data::digits_qa::Question::ALL).
     pub by_question: [f64; 4],
     /// How many questions were asked.
     pub questions: usize,
@@ -114,7 +115,32 @@ pub fn answer<R: Real>(model: &Answerer<R>, example: Example) -> Result<(usize, 
     Ok((best(&scores)[0], look(&tape, last, 0)))
 }
 
-/// The four kinds of questions, as [`Evaluation::by_question`] has them.
-pub fn kinds() -> [Question; 4] {
-    Question::ALL
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::sizes;
+
+    #[test]
+    fn patches_lie_on_their_side() {
+        assert_eq!((columns(8), columns(32)), (4, 8));
+        let weights = [1.0, 2.0, 10.0, 20.0, 3.0, 4.0, 30.0, 40.0];
+        assert_eq!(sides(&weights), (10.0, 100.0));
+    }
+
+    #[test]
+    fn a_test_counts_every_question_once() {
+        let model = Answerer::<f32>::new(&sizes(), &mut Random::seed(1)).unwrap();
+        let examples = test_questions(300, 2);
+        let test = evaluate(&model, &examples, Modalities::Both).unwrap();
+        assert_eq!(test.questions, 300);
+        let alone = examples.iter().filter(|e| answer(&model, **e).unwrap().0 == e.answer()).count();
+        assert_eq!(test.accuracy, alone as f64 / 300.0);
+    }
+
+    #[test]
+    fn no_question_is_refused() {
+        let model = Answerer::<f32>::new(&sizes(), &mut Random::seed(1)).unwrap();
+        let error = evaluate(&model, &[], Modalities::Both).unwrap_err();
+        assert_eq!(error.to_string(), "evaluate: examples: empty");
+    }
 }

@@ -185,3 +185,59 @@ impl<R: Real> AnswererTape<R> {
 fn first_rows(layout: &Layout) -> Vec<usize> {
     layout.rows().ranges().map(|range| range.start).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use mmt_tensor::Dual;
+    use mmt_tensor::Tree;
+    use mmt_tensor::testing::{check_backward, shake};
+
+    use super::*;
+    use crate::batch::{Modalities, vocabulary};
+    use crate::data::digits::Part;
+    use crate::data::digits_qa;
+    use crate::train::sizes;
+
+    #[test]
+    fn all_gradients_of_the_model_are_exact() {
+        let config = AnswererConfig { width: 4, heads: 2, hidden: 6, ..sizes() };
+        let examples = digits_qa::draw(3, Part::Train, &mut Random::seed(1));
+        let start = Answerer::<Dual>::new(&config, &mut Random::seed(2)).unwrap();
+        for modalities in [Modalities::Text, Modalities::Image, Modalities::Both] {
+            let batch = Batch::new(&examples, modalities, &vocabulary()).unwrap();
+            check_backward(
+                &shake(&start, 3),
+                |model| Ok(model.forward(&batch)?.0),
+                |model, dscores| {
+                    let (_, tape) = model.forward(&batch).unwrap();
+                    let mut grad = model.zeros_like();
+                    model.backward(&batch, &tape, dscores, &mut grad);
+                    grad
+                },
+            );
+        }
+    }
+
+    #[test]
+    fn attention_is_a_distribution_over_all_tokens() {
+        let examples = digits_qa::draw(4, Part::Train, &mut Random::seed(1));
+        let model = Answerer::<f64>::new(&sizes(), &mut Random::seed(2)).unwrap();
+        let batch = Batch::new(&examples, Modalities::Both, &vocabulary()).unwrap();
+        let (_, tape) = model.forward(&batch).unwrap();
+        for (sample, words) in batch.text.lengths().enumerate() {
+            let weights = tape.attention(1, sample);
+            assert_eq!(weights.len(), words + sizes().patches);
+            assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn a_picture_of_another_size_is_refused() {
+        let examples = digits_qa::draw(1, Part::Train, &mut Random::seed(1));
+        let model = Answerer::<f64>::new(&sizes(), &mut Random::seed(2)).unwrap();
+        let mut batch = Batch::new(&examples, Modalities::Both, &vocabulary()).unwrap();
+        batch.images = Some(ndarray::Array4::zeros((1, 8, 24, 1)));
+        let error = model.forward(&batch).unwrap_err().to_string();
+        assert_eq!(error, "embedding: ids: index 8 is outside a table of 8");
+    }
+}

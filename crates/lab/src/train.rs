@@ -99,3 +99,54 @@ pub fn train<R: Real>(config: &TrainConfig, mut watch: impl FnMut(&Step)) -> Res
     }
     Ok(model)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::{evaluate, test_questions};
+
+    fn run(threads: usize, modalities: Modalities) -> (Vec<Step>, Answerer<f32>) {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut steps = vec![];
+            let model = train(&TrainConfig::new(modalities, 6, 1), |step| steps.push(*step)).unwrap();
+            (steps, model)
+        })
+    }
+
+    #[test]
+    fn training_gives_the_same_bits_for_any_number_of_threads() {
+        for modalities in [Modalities::Text, Modalities::Image, Modalities::Both] {
+            let (steps, model) = run(1, modalities);
+            for threads in [2, 3] {
+                let (other_steps, other) = run(threads, modalities);
+                assert_eq!(steps, other_steps, "{modalities:?}, {threads} threads");
+                for ((name, a), (_, b)) in model.arrays().iter().zip(other.arrays()) {
+                    assert!(a.iter().zip(&b).all(|(a, b)| a.to_bits() == b.to_bits()), "{name}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_short_training_beats_guessing() {
+        let config = TrainConfig::new(Modalities::Both, 250, 5);
+        let mut losses = vec![];
+        let model: Answerer<f32> = train(&config, |step| losses.push(step.loss)).unwrap();
+        let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+        assert!(mean(&losses[230..]) < 0.7 * mean(&losses[..20]), "{losses:?}");
+        let test = evaluate(&model, &test_questions(500, 6), Modalities::Both).unwrap();
+        assert!(test.accuracy > 0.3, "{test:?}");
+        assert_eq!(test.shares.len(), 2);
+    }
+
+    #[test]
+    fn settings_without_sense_are_refused() {
+        let start = TrainConfig::new(Modalities::Text, 5, 1);
+        let text = |config: TrainConfig| train::<f32>(&config, |_| {}).unwrap_err().to_string();
+        assert_eq!(text(TrainConfig { steps: 0, ..start }), "train: steps: must be positive, got 0");
+        assert_eq!(text(TrainConfig { batch: 0, ..start }), "train: batch: must be positive, got 0");
+        assert_eq!(text(TrainConfig { rate: 0.0, ..start }), "train: rate: must be positive, got 0");
+        assert_eq!(text(TrainConfig { rate: f64::NAN, ..start }), "train: rate: must be positive, got NaN");
+    }
+}
