@@ -36,7 +36,7 @@ tree!(AttentionTape { q, k, v, p, o });
 
 /// Every query gets the mean of the values, weighted by how well their keys match.
 ///
-/// *eq-1.1-attention*
+/// **eq-1.1-attention**
 /// ```math
 /// O = P V, \qquad P = \operatorname{softmax}_\text{row}(S), \qquad S = \frac{Q K^\top}{\sqrt d} + B
 /// ```
@@ -89,7 +89,7 @@ pub(crate) fn check_operands<R: Real>(q: &ArrayRef2<R>, k: &ArrayRef2<R>, v: &Ar
 
 /// Gradients of [`attention`]: `q̄`, `k̄`, `v̄` and that of the bias.
 ///
-/// *eq-1.1-attention, backward*
+/// **eq-1.1-attention, backward**
 /// ```math
 /// \bar V = P^\top \bar O, \qquad \bar P = \bar O V^\top, \qquad
 /// \bar S = P \odot \bigl( \bar P - \operatorname{rowsum}(\bar O \odot O)\, \mathbf 1^\top \bigr), \qquad
@@ -159,7 +159,7 @@ pub(crate) fn exp_row<R: Real>(s: &mut [R], m: R) -> R {
     let never = R::of(f64::NEG_INFINITY);
     for s in &mut *s {
         let e = (*s - m).exp();
-        *s = if *s == never { R::of(0.0) } else { e };
+        *s = if *s <= never { R::of(0.0) } else { e };
     }
     sum(s)
 }

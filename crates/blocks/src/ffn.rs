@@ -7,7 +7,7 @@ use crate::{Activation, Linear, LinearTape};
 
 /// Two linear maps of every token with a nonlinearity between them.
 ///
-/// *eq-1.7-ffn*
+/// **eq-1.7-ffn**
 /// ```math
 /// Y = \sigma(X W_1 + \mathbf 1 b_1^\top)\, W_2 + \mathbf 1 b_2^\top
 /// ```
@@ -67,7 +67,7 @@ impl<R: Real> Ffn<R> {
 
     /// Gradients: returns `x̄`, adds to those of the two maps.
     ///
-    /// *eq-1.7-ffn, backward*
+    /// **eq-1.7-ffn, backward**
     /// ```math
     /// \bar H = \bar Y W_2^\top, \qquad \bar Z = \bar H \odot \sigma'(Z), \qquad \bar X = \bar Z W_1^\top, \qquad
     /// \bar W_2 = H^\top \bar Y, \qquad \bar W_1 = X^\top \bar Z
@@ -84,5 +84,35 @@ impl<R: Real> Ffn<R> {
         let dh = self.w_2.backward(&tape.w_2, dy, &mut grad.w_2);
         let dz = self.activation.backward(&tape.z, &dh);
         self.w_1.backward(&tape.w_1, &dz, &mut grad.w_1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hidden_width_of_zero_is_refused() {
+        let error = Ffn::<f64>::new(4, 0, Activation::Relu, &mut Random::seed(0)).unwrap_err();
+        assert_eq!(error.to_string(), "ffn: f: the hidden width must be positive, got 0");
+        let mut layer = Ffn::<f64>::new(4, 1, Activation::Relu, &mut Random::seed(0)).unwrap();
+        layer.w_1 = Linear::new(4, 0, &mut Random::seed(0));
+        let error = layer.forward(&Array2::ones((2, 4))).unwrap_err();
+        assert_eq!(error.to_string(), "ffn: f: the hidden width must be positive, got 0");
+    }
+
+    #[test]
+    fn tokens_of_another_width_are_refused() {
+        let layer = Ffn::<f64>::new(4, 3, Activation::Gelu, &mut Random::seed(0)).unwrap();
+        let error = layer.forward(&Array2::ones((2, 5))).unwrap_err();
+        assert_eq!(error.to_string(), "linear: w: expected shape [5, 3], got [4, 3]");
+    }
+
+    #[test]
+    fn a_nan_is_not_erased_by_the_rectifier() {
+        let layer = Ffn::<f64>::new(4, 3, Activation::Relu, &mut Random::seed(0)).unwrap();
+        let mut x = Array2::ones((2, 4));
+        x[(0, 0)] = f64::NAN;
+        assert_eq!(layer.forward(&x).unwrap_err().to_string(), "linear: x: not a finite number");
     }
 }

@@ -57,7 +57,7 @@ tree!(FlashTape { q, k, v, o, log_sums });
 /// Attention without the matrix of weights: keys come in tiles, and every query keeps a running maximum, a running
 /// sum and a running output.
 ///
-/// *eq-5-flash*
+/// **eq-5-flash**
 /// ```math
 /// S = \frac{Q K_J^\top}{\sqrt d} + B_J, \qquad m' = \max(m, \max_j S_j), \qquad
 /// \ell \leftarrow e^{m - m'} \ell + \sum_j e^{S_j - m'}, \qquad
@@ -104,7 +104,7 @@ fn visible<R: Real>(q: &ArrayRef2<R>, k: &ArrayRef2<R>, mask: &Mask) -> Result<V
 
 /// Gradients of [`flash_attention`]: `q̄`, `k̄`, `v̄`.
 ///
-/// *eq-5-flash, backward*, for every tile:
+/// **eq-5-flash, backward**, for every tile:
 /// ```math
 /// P = e^{S - \Lambda}, \qquad D = \operatorname{rowsum}(\bar O \odot O), \qquad
 /// \bar V_J \mathrel{+}= P^\top \bar O, \qquad
@@ -197,7 +197,7 @@ pub(crate) fn flash_tile<R: Real>(
                     let new = m.max(max(seen));
                     let sum = exp_row(seen, new);
                     if *m < new {
-                        let shrink = if *m == never { R::of(0.0) } else { (*m - new).exp() };
+                        let shrink = if *m <= never { R::of(0.0) } else { (*m - new).exp() };
                         *l *= shrink;
                         o.iter_mut().for_each(|o| *o *= shrink);
                         *m = new;
@@ -212,7 +212,7 @@ pub(crate) fn flash_tile<R: Real>(
         let sum = checked(*l, first + r, dead_rows)?;
         let scale = R::of(1.0) / sum;
         o.mapv_inplace(|o| o * scale);
-        if *m != never {
+        if *m > never {
             *m += sum.ln();
         }
     }
@@ -257,7 +257,7 @@ pub(crate) fn flash_backward<R: Real>(
                         let (i, log_sum, mean) = (first + r, log_sums[first + r], means[first + r]);
                         let p = p.as_slice_mut().expect("a row without gaps");
                         let ds = ds.as_slice_mut().expect("a row without gaps");
-                        let dead = log_sum == never;
+                        let dead = log_sum <= never;
                         let seen =
                             if dead { 0 } else { visible.end(i).clamp(keys.start, keys.end) - keys.start };
                         let (p, hidden) = p.split_at_mut(seen);
@@ -267,7 +267,7 @@ pub(crate) fn flash_backward<R: Real>(
                         visible.add_to(i, keys.start, p);
                         for (p, ds) in p.iter_mut().zip(ds) {
                             let e = (*p - log_sum).exp();
-                            *p = if *p == never { R::of(0.0) } else { e };
+                            *p = if *p <= never { R::of(0.0) } else { e };
                             *ds = *p * (*ds - mean);
                         }
                     }

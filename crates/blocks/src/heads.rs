@@ -18,7 +18,7 @@ pub enum AttentionKind {
 
 /// Attention of every head and sample, side by side: multi-head attention as the note writes it.
 ///
-/// *eq-1.2-mha-note*
+/// **eq-1.2-mha-note**
 /// ```math
 /// \mathrm{MHA}(Q, K, V) = \bigl[ \operatorname{Attention}(q_1, k_1, v_1) \,\|\, \cdots \,\|\,
 /// \operatorname{Attention}(q_c, k_c, v_c) \bigr]
@@ -110,7 +110,7 @@ impl Heads {
 
     /// Gradients of `q`, `k` and `v`.
     ///
-    /// *eq-1.2-mha-note, backward*
+    /// **eq-1.2-mha-note, backward**
     /// ```math
     /// \bar O = \bigl[ \bar o_1 \,\|\, \cdots \,\|\, \bar o_c \bigr], \qquad
     /// (\bar q_i, \bar k_i, \bar v_i) = \operatorname{Attention-backward}(\bar o_i), \qquad
@@ -238,5 +238,62 @@ fn at_row(error: Error, rows: &Ragged, b: usize) -> Error {
     match error {
         Error::FullyMaskedRow { row } => Error::FullyMaskedRow { row: rows.range(b).start + row },
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_that_do_not_divide_a_width_are_refused() {
+        let text = |d, d_v, count| {
+            let (q, v) = (Array2::<f64>::ones((2, d)), Array2::ones((2, d_v)));
+            let one = Ragged::one(2);
+            Heads::new(count).forward(&q, &q, &v, &one, &one, &Mask::None).unwrap_err().to_string()
+        };
+        assert_eq!(text(4, 4, 0), "0 heads do not divide a width of 4");
+        assert_eq!(text(4, 6, 3), "3 heads do not divide a width of 4");
+        assert_eq!(text(6, 4, 3), "3 heads do not divide a width of 4");
+    }
+
+    #[test]
+    fn operands_that_do_not_fit_are_refused() {
+        let text = |q: (usize, usize), k: (usize, usize), v: (usize, usize)| {
+            let (q, k, v) = (Array2::<f64>::ones(q), Array2::ones(k), Array2::ones(v));
+            let (rows, of) = (Ragged::one(q.nrows()), Ragged::one(k.nrows()));
+            Heads::new(2).forward(&q, &k, &v, &rows, &of, &Mask::None).unwrap_err().to_string()
+        };
+        assert_eq!(text((2, 4), (3, 6), (3, 2)), "attention: k: expected shape [3, 4], got [3, 6]");
+        assert_eq!(text((2, 4), (3, 4), (2, 2)), "attention: v: expected shape [3, 2], got [2, 2]");
+        assert_eq!(text((0, 4), (3, 4), (3, 2)), "attention: q: empty");
+        assert_eq!(text((2, 4), (0, 4), (0, 2)), "attention: k: empty");
+        assert_eq!(text((2, 4), (3, 4), (3, 0)), "attention: v: empty");
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_refused_by_name_even_if_hidden() {
+        for (i, name) in ["q", "k", "v"].into_iter().enumerate() {
+            let mut all = [Array2::<f64>::ones((2, 4)), Array2::ones((2, 4)), Array2::ones((2, 4))];
+            all[i][(1, 1)] = f64::NAN;
+            let [q, k, v] = all;
+            let one = Ragged::one(2);
+            let mask = Mask::Keys(vec![true, false]);
+            let error = Heads::new(2).forward(&q, &k, &v, &one, &one, &mask).unwrap_err();
+            assert_eq!(error.to_string(), format!("attention: {name}: not a finite number"));
+        }
+    }
+
+    #[test]
+    fn the_row_of_an_error_counts_from_the_beginning_of_the_batch() {
+        let x = Array2::<f64>::ones((5, 4));
+        let rows = Ragged::of_lengths([2, 3]);
+        let mask = Mask::Keys(vec![true, true, false, true, true]);
+        let mask = Mask::All(vec![mask, Mask::causal()]);
+        for kind in [AttentionKind::Plain, AttentionKind::Flash(Tiles { queries: 2, keys: 2 })] {
+            let heads = Heads { kind, ..Heads::new(2) };
+            let error = heads.forward(&x, &x, &x, &rows, &rows, &mask).unwrap_err();
+            assert_eq!(error.to_string(), "query 2 may see no key");
+        }
     }
 }

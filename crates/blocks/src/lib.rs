@@ -18,6 +18,7 @@ pub mod mask;
 pub mod multi_head;
 pub mod post_ln;
 pub mod pre_ln;
+pub mod self_attention;
 pub mod stack;
 
 pub use activation::Activation;
@@ -35,4 +36,5 @@ pub use mask::Mask;
 pub use multi_head::{AttentionBatch, MultiHead, MultiHeadTape};
 pub use post_ln::{PostLn, PostLnTape};
 pub use pre_ln::{PreLn, PreLnTape};
+pub use self_attention::{SelfAttention, SelfAttentionTape, multiply_adds};
 pub use stack::{Encoder, EncoderTape};

@@ -8,7 +8,7 @@ use crate::attention::scaled;
 
 /// Which keys a query may see, added to the scores before the softmax.
 ///
-/// *eq-1.5-masked-attention*
+/// **eq-1.5-masked-attention**
 /// ```math
 /// O = \operatorname{softmax}_\text{row}\Bigl( \frac{Q K^\top}{\sqrt d} + B \Bigr) V, \qquad
 /// B_{ij} = \begin{cases} 0 & \text{query } i \text{ may see key } j \\ -\infty & \text{otherwise} \end{cases}
@@ -23,7 +23,7 @@ use crate::attention::scaled;
 /// Source: Vaswani et al. 2017, *Attention Is All You Need*, section 3.2.3. The note multiplies with `M ∈ {1, -∞}`
 /// instead: see [`note_literal_masked_attention`].
 ///
-/// *eq-1.5-masked-attention, backward*
+/// **eq-1.5-masked-attention, backward**
 /// ```math
 /// \bar S = P \odot \bigl( \bar P - \operatorname{rowsum}(\bar P \odot P) \bigr), \qquad
 /// B_{ij} = -\infty \;\Rightarrow\; P_{ij} = 0 \;\Rightarrow\; \bar S_{ij} = 0
@@ -113,7 +113,7 @@ impl Mask {
                 let hidden = mask.of_sample::<R>(b, rows, context_rows);
                 let bias = Array2::from_shape_fn((n, m), |(i, j)| {
                     let bias = hidden.bias_at(i, j);
-                    if bias == R::of(f64::NEG_INFINITY) { R::of(*value) } else { bias }
+                    if bias <= R::of(f64::NEG_INFINITY) { R::of(*value) } else { bias }
                 });
                 Visible { bias: Some(bias), ..all }
             }
@@ -127,7 +127,7 @@ impl Mask {
 
 /// Refuses what must not be added to a score: NaN and `+∞`.
 pub(crate) fn check_addable<R: Real>(at: &'static str, bias: &ArrayRef2<R>) -> Result<()> {
-    let fine = bias.iter().all(|b| b.is_finite() || *b == R::of(f64::NEG_INFINITY));
+    let fine = bias.iter().all(|b| b.is_finite() || b.to_f64() == f64::NEG_INFINITY);
     if fine { Ok(()) } else { Err(Error::NonFinite { at }) }
 }
 
@@ -221,7 +221,7 @@ impl<R: Real> Visible<R> {
 /// `a + b`; `-∞` wins, also in number types whose sums know no infinity.
 #[inline(always)]
 fn add<R: Real>(a: R, b: R) -> R {
-    if b == R::of(f64::NEG_INFINITY) { b } else { a + b }
+    if b <= R::of(f64::NEG_INFINITY) { b } else { a + b }
 }
 
 /// Masked attention as the note writes it, to show that it does not work.
@@ -250,4 +250,89 @@ pub fn note_literal_masked_attention<R: Real>(
     check_finite("masked attention: v", v)?;
     let s = matmul(&scaled(q), &k.t()) * m;
     Ok(matmul(&softmax(&s)?, v))
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    fn refused(mask: &Mask) -> String {
+        mask.of_samples::<f64>(&Ragged::of_lengths([1, 2]), &Ragged::of_lengths([2, 3]))
+            .unwrap_err()
+            .to_string()
+    }
+
+    fn seen(mask: &Mask, n: usize, m: usize) -> Vec<String> {
+        let visible = mask.of_samples::<f64>(&Ragged::one(n), &Ragged::one(m)).unwrap().remove(0);
+        let mark = |i, j| if visible.bias_at(i, j) == 0.0 { 'x' } else { '.' };
+        (0..n).map(|i| (0..m).map(|j| mark(i, j)).collect()).collect()
+    }
+
+    #[test]
+    fn flags_that_are_not_one_per_key_are_refused() {
+        assert_eq!(refused(&Mask::Keys(vec![true; 3])), "mask: keys: expected shape [5], got [3]");
+        let inside = Mask::All(vec![Mask::None, Mask::Keys(vec![])]);
+        assert_eq!(refused(&inside), "mask: keys: expected shape [5], got [0]");
+    }
+
+    #[test]
+    fn numbers_to_add_that_do_not_fit_are_refused() {
+        let (a, b) = (Array2::zeros((1, 2)), Array2::zeros((2, 3)));
+        assert_eq!(refused(&Mask::Bias(vec![a.clone()])), "mask: bias: expected shape [2], got [1]");
+        assert_eq!(
+            refused(&Mask::Bias(vec![a.clone(), b.t().to_owned()])),
+            "mask: bias: expected shape [2, 3], got [3, 2]"
+        );
+        for bad in [f64::NAN, f64::INFINITY] {
+            let mut b = b.clone();
+            b[(1, 1)] = bad;
+            assert_eq!(refused(&Mask::Bias(vec![a.clone(), b])), "mask: bias: not a finite number");
+        }
+    }
+
+    #[test]
+    fn a_finite_value_that_hides_nothing_is_refused() {
+        for value in [0.0, 1e4, f64::NEG_INFINITY] {
+            let mask = Mask::Finite { value, mask: Box::new(Mask::causal()) };
+            assert_eq!(refused(&mask), format!("mask: value: must be a negative number, got {value}"));
+        }
+    }
+
+    #[test]
+    fn causal_masks_count_from_the_upper_left_corner() {
+        assert_eq!(seen(&Mask::causal(), 3, 3), ["x..", "xx.", "xxx"]);
+        assert_eq!(seen(&Mask::causal(), 2, 4), ["x...", "xx.."]);
+        assert_eq!(seen(&Mask::Causal { offset: 2 }, 2, 4), ["xxx.", "xxxx"]);
+        assert_eq!(seen(&Mask::Causal { offset: -1 }, 3, 2), ["..", "x.", "xx"]);
+        assert_eq!(seen(&Mask::Causal { offset: isize::MIN }, 1, 2), [".."]);
+        assert_eq!(seen(&Mask::Causal { offset: isize::MAX }, 2, 2), ["xx", "xx"]);
+    }
+
+    #[test]
+    fn masks_together_show_what_all_of_them_show() {
+        let keys = Mask::Keys(vec![true, false, true]);
+        let bias = Mask::Bias(vec![array![[0.0, 0.0, 0.0], [f64::NEG_INFINITY, 0.0, 0.0], [0.0, 0.0, 0.0]]]);
+        let all = Mask::All(vec![keys.clone(), Mask::causal(), bias, keys, Mask::Causal { offset: 1 }]);
+        assert_eq!(seen(&all, 3, 3), ["x..", "...", "x.x"]);
+    }
+
+    #[test]
+    fn the_product_of_the_note_is_refused_where_it_is_not_a_number() {
+        let (q, k, v) = (array![[1.0], [1.0]], array![[1.0], [-2.0]], array![[1.0], [0.0]]);
+        let never = f64::NEG_INFINITY;
+        let m = array![[1.0, never], [1.0, 1.0]];
+        let run = |k: &Array2<f64>| note_literal_masked_attention(&q, k, &v, &m);
+        assert_eq!(run(&k).unwrap_err().to_string(), "softmax: x: not a finite number");
+        assert_eq!(run(&array![[1.0], [0.0]]).unwrap_err().to_string(), "softmax: x: not a finite number");
+        assert_eq!(
+            run(&array![[1.0], [2.0]]).unwrap()[(0, 0)],
+            1.0,
+            "right by accident: the score is positive"
+        );
+        let m = array![[1.0, never]];
+        let error = note_literal_masked_attention(&q, &k, &v, &m).unwrap_err();
+        assert_eq!(error.to_string(), "masked attention: m: expected shape [2, 2], got [1, 2]");
+    }
 }

@@ -8,7 +8,7 @@ use crate::{AttentionKind, DeadRows, Heads, HeadsTape, Linear, LinearTape, Mask}
 
 /// Multi-head attention of the tokens `x` over the tokens of a context.
 ///
-/// *eq-1.3-mha-full*
+/// **eq-1.3-mha-full**
 /// ```math
 /// Y = C\, W_O + b_O, \qquad C = \mathrm{MHA}(X W_Q + b_Q,\; Z W_K + b_K,\; Z W_V + b_V)
 /// ```
@@ -106,9 +106,21 @@ impl<R: Real> MultiHead<R> {
         }
     }
 
+    /// Queries from one sequence, keys and values from another: a decoder that looks at its source, or a modality that
+    /// looks at the other one. With `x` as its own context it is self-attention.
+    ///
+    /// **eq-1.6-cross-attention**
+    /// ```math
+    /// Y = \mathrm{MHA}(X W_Q + b_Q,\; Z W_K + b_K,\; Z W_V + b_V)\, W_O + b_O, \qquad
+    /// X \in \mathbb R^{n \times d_x}, \quad Z \in \mathbb R^{m \times d_z}
+    /// ```
+    ///
     /// `x: [n, d_x]`, `context: [m, d_z]` → `[n, d_o]`
     ///
-    /// Sample `b` of the queries, `rows.range(b)`, sees sample `b` of the context, `context_rows.range(b)`.
+    /// Sample `b` of the queries, `rows.range(b)`, sees sample `b` of the context, `context_rows.range(b)`. A mask of keys
+    /// is about the rows of the context: that of the target does not belong here.
+    ///
+    /// Source: Vaswani et al. 2017, *Attention Is All You Need*, section 3.2.3.
     ///
     /// # Errors
     /// Those of [`linear`](mmt_tensor::ops::linear()) and [`Heads::forward`].
@@ -148,7 +160,7 @@ impl<R: Real> MultiHead<R> {
 
     /// Gradients: returns `x̄` and that of the context; in self-attention the gradient is their sum.
     ///
-    /// *eq-1.3-mha-full, backward*
+    /// **eq-1.3-mha-full, backward**
     /// ```math
     /// \bar C = \bar Y W_O^\top, \qquad (\bar Q, \bar K, \bar V) = \mathrm{MHA}\text{-backward}(\bar C), \qquad
     /// \bar X = \bar Q W_Q^\top, \qquad \bar Z = \bar K W_K^\top + \bar V W_V^\top, \qquad
@@ -162,6 +174,14 @@ impl<R: Real> MultiHead<R> {
     /// ```math
     /// \bar b_K = \sum_j \bar K_j = \frac{1}{\sqrt{d/c}} \sum_i \Bigl( \sum_j \bar S_{ij} \Bigr) Q_i = 0 .
     /// ```
+    ///
+    /// **eq-1.6-cross-attention, backward**
+    /// ```math
+    /// \bar Z = \sum_{l} \bigl( \bar K_l W_{K,l}^\top + \bar V_l W_{V,l}^\top \bigr)
+    /// ```
+    ///
+    /// Derivation: a context that several layers `l` read is used several times, and what this function returns for each of
+    /// them adds up.
     pub fn backward(
         &self,
         tape: &MultiHeadTape<R>,
@@ -191,5 +211,81 @@ impl<R: Real> MultiHead<R> {
     /// The part without parameters.
     fn inner(&self) -> Heads {
         Heads { count: self.heads, kind: self.kind, dead_rows: self.dead_rows }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer() -> MultiHead<f64> {
+        MultiHead::cross(4, 6, 2, &mut Random::seed(0)).unwrap()
+    }
+
+    fn refused(x: (usize, usize), context: (usize, usize), rows: Ragged, of: Ragged, mask: Mask) -> String {
+        let (x, context) = (Array2::ones(x), Array2::ones(context));
+        layer().forward(&x, &context, &rows, &of, &mask).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn heads_that_do_not_divide_the_width_are_refused() {
+        let text = |heads| MultiHead::<f64>::new(10, heads, &mut Random::seed(0)).unwrap_err().to_string();
+        assert_eq!(text(3), "3 heads do not divide a width of 10");
+        assert_eq!(text(0), "0 heads do not divide a width of 10");
+        let mut layer = layer();
+        layer.heads = 3;
+        let x = Array2::ones((2, 4));
+        let error = layer.forward(&x, &Array2::ones((3, 6)), &Ragged::one(2), &Ragged::one(3), &Mask::None);
+        assert_eq!(error.unwrap_err().to_string(), "3 heads do not divide a width of 4");
+    }
+
+    #[test]
+    fn tokens_of_another_width_are_refused() {
+        let (rows, of) = (Ragged::one(2), Ragged::one(3));
+        let text = refused((2, 5), (3, 6), rows.clone(), of.clone(), Mask::None);
+        assert_eq!(text, "linear: w: expected shape [5, 4], got [4, 4]");
+        let text = refused((2, 4), (3, 4), rows, of, Mask::None);
+        assert_eq!(text, "linear: w: expected shape [4, 4], got [6, 4]");
+    }
+
+    #[test]
+    fn samples_that_do_not_fit_are_refused() {
+        let text = refused((2, 4), (3, 6), Ragged::one(3), Ragged::one(3), Mask::None);
+        assert_eq!(text, "attention: q: expected shape [3, 4], got [2, 4]");
+        let text = refused((2, 4), (3, 6), Ragged::one(2), Ragged::one(4), Mask::None);
+        assert_eq!(text, "attention: k: expected shape [4, 4], got [3, 4]");
+        let text = refused((2, 4), (3, 6), Ragged::one(2), Ragged::of_lengths([1, 2]), Mask::None);
+        assert_eq!(text, "attention: samples of the keys: expected shape [1], got [2]");
+        let text =
+            refused((2, 4), (3, 6), Ragged::of_lengths([1, 1]), Ragged::of_lengths([0, 3]), Mask::None);
+        assert_eq!(text, "attention: k: empty");
+    }
+
+    #[test]
+    fn a_mask_of_another_length_than_the_memory_is_refused() {
+        let text = refused((2, 4), (3, 6), Ragged::one(2), Ragged::one(3), Mask::Keys(vec![true; 2]));
+        assert_eq!(text, "mask: keys: expected shape [3], got [2]");
+    }
+
+    #[test]
+    fn a_memory_of_padding_only_is_refused_or_gives_zero() {
+        let (rows, of) = (Ragged::of_lengths([1, 2]), Ragged::of_lengths([1, 2]));
+        let mask = Mask::Keys(vec![true, false, false]);
+        assert_eq!(refused((3, 4), (3, 6), rows.clone(), of.clone(), mask.clone()), "query 1 may see no key");
+        let layer = MultiHead { dead_rows: DeadRows::Zero, ..layer() };
+        let (_, tape) =
+            layer.forward(&Array2::ones((3, 4)), &Array2::ones((3, 6)), &rows, &of, &mask).unwrap();
+        assert!(tape.w_o.x.row(0).iter().all(|&c| c != 0.0));
+        assert!(tape.w_o.x.row(1).iter().chain(tape.w_o.x.row(2)).all(|&c| c == 0.0));
+    }
+
+    #[test]
+    fn a_number_that_is_not_finite_is_refused_by_name() {
+        for bad in [f64::NAN, f64::INFINITY] {
+            let (mut x, context) = (Array2::ones((2, 4)), Array2::ones((3, 6)));
+            x[(1, 2)] = bad;
+            let error = layer().forward(&x, &context, &Ragged::one(2), &Ragged::one(3), &Mask::None);
+            assert_eq!(error.unwrap_err().to_string(), "linear: x: not a finite number");
+        }
     }
 }

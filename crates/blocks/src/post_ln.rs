@@ -8,7 +8,7 @@ use crate::{BlockConfig, Ffn, FfnTape, LayerNorm, Mask, MultiHead, MultiHeadTape
 
 /// Self-attention and a feed-forward network, each added to its input, the sum normalized.
 ///
-/// *eq-1.13-post-ln-block*
+/// **eq-1.13-post-ln-block**
 /// ```math
 /// u = \mathrm{LN}_1(x + \mathrm{MHA}(x)), \qquad y = \mathrm{LN}_2(u + \mathrm{FFN}(u))
 /// ```
@@ -73,7 +73,7 @@ impl<R: Real> PostLn<R> {
 
     /// Gradients: returns `x̄`, adds to those of the parameters.
     ///
-    /// *eq-1.13-post-ln-block, backward*
+    /// **eq-1.13-post-ln-block, backward**
     /// ```math
     /// \bar s = \mathrm{LN}_2\text{-backward}(\bar y), \qquad \bar u = \bar s + \mathrm{FFN}\text{-backward}(\bar s), \qquad
     /// \bar t = \mathrm{LN}_1\text{-backward}(\bar u), \qquad \bar x = \bar t + \mathrm{MHA}\text{-backward}(\bar t)

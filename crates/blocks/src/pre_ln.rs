@@ -8,7 +8,7 @@ use crate::{BlockConfig, Ffn, FfnTape, LayerNorm, Mask, MultiHead, MultiHeadTape
 
 /// Self-attention and a feed-forward network, each on the normalized tokens and added to them.
 ///
-/// *eq-1.14-pre-ln-block*
+/// **eq-1.14-pre-ln-block**
 /// ```math
 /// u = x + \mathrm{MHA}(\mathrm{LN}_1(x)), \qquad y = u + \mathrm{FFN}(\mathrm{LN}_2(u))
 /// ```
@@ -71,7 +71,7 @@ impl<R: Real> PreLn<R> {
 
     /// Gradients: returns `x̄`, adds to those of the parameters.
     ///
-    /// *eq-1.14-pre-ln-block, backward*
+    /// **eq-1.14-pre-ln-block, backward**
     /// ```math
     /// \bar u = \bar y + \mathrm{LN}_2\text{-backward}\bigl(\mathrm{FFN}\text{-backward}(\bar y)\bigr), \qquad
     /// \bar x = \bar u + \mathrm{LN}_1\text{-backward}\bigl(\mathrm{MHA}\text{-backward}(\bar u)\bigr)

@@ -8,7 +8,7 @@ use crate::{Block, BlockConfig, BlockTape, LayerNorm, Mask, NormOrder};
 
 /// A stack of encoder blocks that ends, after Pre-LN blocks, with one more layer norm.
 ///
-/// *eq-1.15-pre-ln-final-norm*
+/// **eq-1.15-pre-ln-final-norm**
 /// ```math
 /// x_{l+1} = x_l + f_l(x_l), \qquad y = \mathrm{LN}_F(x_L)
 /// ```
@@ -82,7 +82,7 @@ impl<R: Real> Encoder<R> {
 
     /// Gradients: returns `x̄`, adds to those of the parameters.
     ///
-    /// *eq-1.15-pre-ln-final-norm, backward*
+    /// **eq-1.15-pre-ln-final-norm, backward**
     /// ```math
     /// \bar x_L = \mathrm{LN}_F\text{-backward}(\bar y), \qquad
     /// \bar x_l = \bar x_{l+1} + f_l\text{-backward}(\bar x_{l+1})
