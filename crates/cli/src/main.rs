@@ -1,16 +1,35 @@
 //! The program `mmt`.
+//!
+//! One file per verb: a struct `Args` for clap, whose doc comment is the help, and
+//! `run(&Args, &Terminal) -> Done`. Only `terminal.rs` writes to the terminal.
 
+mod completions;
+mod failure;
+mod names;
 mod parity;
+mod terminal;
 
-use std::io;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use serde_json::json;
+
+use crate::failure::{Done, Failure};
+use crate::terminal::{Options, Terminal};
+
+/// The memory of large arrays is used again: fresh pages cost more than the arithmetic of a small product.
+#[global_allocator]
+static ALLOCATOR: mmt_tensor::alloc::Recycling = mmt_tensor::alloc::Recycling;
 
 /// Multimodal Transformers: every formula forward and backward, proved by tests
+///
+/// Exit codes: 0 done and every check passed, 1 a check failed, 2 the command line is wrong, 3 a file is invalid,
+/// 6 nothing is selected.
 #[derive(Parser, Debug)]
-#[command(name = "mmt", version)]
+#[command(name = "mmt", version, max_term_width = 100, arg_required_else_help = true)]
 struct Program {
+    #[command(flatten)]
+    options: Options,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -18,18 +37,45 @@ struct Program {
 #[derive(Subcommand, Debug)]
 enum Verb {
     Parity(parity::Args),
+    Completions(completions::Args),
+}
+
+fn run(verb: &Verb, terminal: &Terminal) -> Done {
+    match verb {
+        Verb::Parity(args) => parity::run(args, terminal),
+        Verb::Completions(args) => completions::run(args, terminal, &mut Program::command()),
+    }
 }
 
 fn main() -> ExitCode {
-    let done = match &Program::parse().verb {
-        Verb::Parity(args) => parity::run(args),
-    };
-    done.unwrap_or_else(|error| match error.kind() {
-        // The reader has seen enough: `mmt .. | head`.
-        io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        _ => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
+    let program = Program::parse();
+    if let Some(threads) = program.options.threads {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.into());
+        pool.build_global().expect("nothing has used the threads yet");
+    }
+    let terminal = Terminal::new(program.options);
+    let done = run(&program.verb, &terminal).and_then(|code| terminal.flush().map(|()| code));
+    match done {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            complain(&failure, &terminal);
+            failure.code().into()
         }
-    })
+    }
+}
+
+/// `error: ..` and `hint: ..` on standard error, and an event with `--json`.
+fn complain(failure: &Failure, terminal: &Terminal) {
+    let hint = match failure {
+        Failure::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return,
+        Failure::Told { hint, .. } => hint.as_deref(),
+        Failure::Output(_) => None,
+    };
+    let (code, message) = (failure.code() as u8, failure.to_string());
+    // The exit code tells it even if the pipe is closed by now.
+    let _ = terminal.event("error", json!({ "code": code, "message": message, "hint": hint }));
+    terminal.complain(&format!("{} {message}", terminal::paint(terminal::BAD, "error:")));
+    if let Some(hint) = hint {
+        terminal.complain(&format!("{} {hint}", terminal::paint(terminal::BOLD, "hint:")));
+    }
 }

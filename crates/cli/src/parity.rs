@@ -1,13 +1,13 @@
 //! `mmt parity`: mmt against numbers that other libraries computed.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-use clap::ValueEnum;
 use mmt_golden::file::FileError;
 use mmt_lab::parity::{self, Outcome, Verdict, Worst};
 use serde_json::{Value, json};
+
+use crate::failure::{Code, Done, Failure};
+use crate::terminal::{Precision, Terminal};
 
 /// Hold mmt against stored numbers of other libraries
 ///
@@ -20,52 +20,21 @@ pub struct Args {
     /// Run the cases whose names fit: `*` stands for any letters, `?` for one
     #[arg(long, value_name = "GLOB", default_value = "*")]
     case: String,
-    /// Number type of the run, which also decides the tolerances
-    #[arg(long, value_enum, default_value_t = Precision::F64)]
-    precision: Precision,
-    /// One JSON object per line
-    #[arg(long)]
-    json: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Precision {
-    /// Double
-    F64,
-    /// Single
-    F32,
-}
-
-/// Exit codes of the program that this verb uses.
-const FAILED: u8 = 1;
-const INVALID_DATA: u8 = 3;
-const NOTHING_SELECTED: u8 = 6;
-
-/// Runs the verb.
-///
-/// # Errors
-/// If the output cannot be written.
-pub fn run(args: &Args) -> io::Result<ExitCode> {
-    let precision = match args.precision {
+/// Runs the verb. The number type also decides the tolerances.
+pub fn run(args: &Args, terminal: &Terminal) -> Done {
+    let precision = terminal.precision(Precision::F64);
+    let names = parity::select(&args.dir, &args.case).map_err(|error| invalid(&error))?;
+    if names.is_empty() {
+        let message = format!("no case in {} fits `{}`", args.dir.display(), args.case);
+        return Err(Failure::new(Code::NothingSelected, message));
+    }
+    terminal.start(precision, "")?;
+    let precision = match precision {
         Precision::F64 => parity::Precision::F64,
         Precision::F32 => parity::Precision::F32,
     };
-    let names = match parity::select(&args.dir, &args.case) {
-        Err(error) => return invalid(&error),
-        Ok(names) if names.is_empty() => {
-            writeln!(anstream::stderr(), "error: no case in {} fits `{}`", args.dir.display(), args.case)?;
-            return Ok(ExitCode::from(NOTHING_SELECTED));
-        }
-        Ok(names) => names,
-    };
-    let mut out = anstream::stdout().lock();
-    let (version, threads) = (env!("CARGO_PKG_VERSION"), rayon::current_num_threads());
-    if args.json {
-        let about = json!({"version": version, "precision": precision.name(), "threads": threads});
-        event(&mut out, "start", about)?;
-    } else {
-        writeln!(out, "mmt {version}   {}   {threads} threads", precision.name())?;
-    }
     let mut totals = [0; 4];
     let mut broken = None;
     for result in parity::run(&args.dir, &names, precision) {
@@ -74,31 +43,29 @@ pub fn run(args: &Args) -> io::Result<ExitCode> {
             Ok(outcomes) => {
                 for outcome in &outcomes {
                     totals[place(&outcome.verdict)] += 1;
-                    if args.json { event(&mut out, "record", fields(outcome))? } else { line(&mut out, outcome)? }
+                    terminal.event("record", fields(outcome))?;
+                    terminal.line(line(outcome))?;
                 }
             }
         }
     }
-    let [pass, fail, partial, unsupported] = totals;
-    if args.json {
-        let cases = names.len();
-        let totals =
-            json!({"cases": cases, "pass": pass, "fail": fail, "partial": partial, "unsupported": unsupported});
-        event(&mut out, "total", totals)?;
-    } else {
-        let cases = names.len();
-        writeln!(out, "{pass} pass, {fail} fail, {partial} partial, {unsupported} unsupported, in {cases} cases")?;
-    }
+    let ([pass, fail, partial, unsupported], cases) = (totals, names.len());
+    terminal.event(
+        "total",
+        json!({"cases": cases, "pass": pass, "fail": fail, "partial": partial, "unsupported": unsupported}),
+    )?;
+    terminal.line(format_args!(
+        "{pass} pass, {fail} fail, {partial} partial, {unsupported} unsupported, in {cases} cases"
+    ))?;
     match broken {
-        Some(error) => invalid(&error),
-        None if fail > 0 => Ok(ExitCode::from(FAILED)),
-        None => Ok(ExitCode::SUCCESS),
+        Some(error) => Err(invalid(&error)),
+        None if fail > 0 => Ok(Code::CheckFailed),
+        None => Ok(Code::Ok),
     }
 }
 
-fn invalid(error: &FileError) -> io::Result<ExitCode> {
-    writeln!(anstream::stderr(), "error: {error}")?;
-    Ok(ExitCode::from(INVALID_DATA))
+fn invalid(error: &FileError) -> Failure {
+    Failure::new(Code::InvalidData, error.to_string())
 }
 
 /// The column of a verdict in the totals.
@@ -112,21 +79,22 @@ fn place(verdict: &Verdict) -> usize {
 }
 
 /// A record on one line: the verdict, the name, and what is furthest off, in units of what is allowed.
-fn line(out: &mut impl Write, Outcome { case, record, verdict }: &Outcome) -> io::Result<()> {
+fn line(Outcome { case, record, verdict }: &Outcome) -> String {
     let name = printable(&format!("{case}/{record}"));
-    write!(out, " {:<12} {name:<44} ", if verdict.name() == "fail" { "FAIL" } else { verdict.name() })?;
-    match verdict {
-        Verdict::Pass(worst) => writeln!(out, "{:>9}  {}", units(worst), printable(&worst.key)),
+    let detail = match verdict {
+        Verdict::Pass(worst) => format!("{:>9}  {}", units(worst), printable(&worst.key)),
         Verdict::Fail(worst) => {
             let Worst { key, index, got, want, .. } = worst;
             let (key, times) = (printable(key), units(worst));
-            writeln!(out, "{key}{index:?}: {times} times what is allowed: {got:e} instead of {want:e}")
+            format!("{key}{index:?}: {times} times what is allowed: {got:e} instead of {want:e}")
         }
         Verdict::Partial(worst, missing) => {
-            writeln!(out, "{:>9}  {}; not computed: {}", units(worst), worst.key, printable(&missing.join(", ")))
+            format!("{:>9}  {}; not computed: {}", units(worst), worst.key, printable(&missing.join(", ")))
         }
-        Verdict::Refused(why) | Verdict::Unsupported(why) => writeln!(out, "{}", printable(why)),
-    }
+        Verdict::Refused(why) | Verdict::Unsupported(why) => printable(why),
+    };
+    let verdict = if verdict.name() == "fail" { "FAIL" } else { verdict.name() };
+    format!(" {verdict:<12} {name:<44} {detail}")
 }
 
 fn units(worst: &Worst) -> String {
@@ -153,13 +121,6 @@ fn fields(Outcome { case, record, verdict }: &Outcome) -> Value {
 
 fn worst_fields(Worst { key, units, index, got, want }: &Worst) -> Value {
     json!({"key": key, "units": units, "index": index, "got": got, "want": want})
-}
-
-/// One object on one line.
-fn event(out: &mut impl Write, kind: &str, mut fields: Value) -> io::Result<()> {
-    fields["schema"] = json!("mmt-event/1");
-    fields["event"] = json!(kind);
-    writeln!(out, "{fields}")
 }
 
 /// Names from a file may hold line breaks and escape sequences of a terminal.

@@ -1,0 +1,97 @@
+//! How a verb ends: exit codes, and errors that say what to type next.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+/// What the program reports to its caller; the same numbers for every verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Code {
+    /// Everything asked for was done, and every check passed.
+    Ok = 0,
+    /// A check failed.
+    CheckFailed = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// A file or a folder is invalid.
+    InvalidData = 3,
+    /// Nothing to do: no row, case or example fits.
+    NothingSelected = 6,
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        ExitCode::from(code as u8)
+    }
+}
+
+/// How a verb ends.
+pub type Done = Result<Code, Failure>;
+
+/// Why a verb could not do what it was asked for.
+#[derive(Debug)]
+pub enum Failure {
+    /// Said in one line after `error: `, with what to do about it in the next.
+    Told {
+        /// The exit code.
+        code: Code,
+        /// What was expected and what came.
+        message: String,
+        /// What to type next; printed after `hint: `.
+        hint: Option<String>,
+    },
+    /// The output cannot be written.
+    Output(io::Error),
+}
+
+impl Failure {
+    /// A failure without a hint.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Failure::Told { code, message: message.into(), hint: None }
+    }
+
+    /// A mistake in the command line.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Failure::new(Code::Usage, message)
+    }
+
+    /// The same failure, with what to type next.
+    pub fn hint(self, text: impl Into<String>) -> Self {
+        match self {
+            Failure::Told { code, message, .. } => Failure::Told { code, message, hint: Some(text.into()) },
+            other => other,
+        }
+    }
+
+    /// The exit code. A reader who closes the pipe has seen enough: `mmt .. | head`.
+    pub fn code(&self) -> Code {
+        match self {
+            Failure::Told { code, .. } => *code,
+            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Code::Ok,
+            Failure::Output(_) => Code::InvalidData,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Failure::Told { message, .. } => f.write_str(message),
+            Failure::Output(error) => write!(f, "the output cannot be written: {error}"),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::Output(error)
+    }
+}
+
+/// A computation refuses its input: the typed error in its own words.
+impl From<mmt_tensor::Error> for Failure {
+    fn from(error: mmt_tensor::Error) -> Self {
+        Failure::usage(error.to_string())
+    }
+}
