@@ -4,10 +4,12 @@
 //! `run(&Args, &Terminal) -> Done`. Only `terminal.rs` writes to the terminal.
 
 mod completions;
+mod errata;
 mod failure;
 mod names;
 mod parity;
 mod terminal;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -36,12 +38,16 @@ struct Program {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    Verify(verify::Args),
+    Errata(errata::Args),
     Parity(parity::Args),
     Completions(completions::Args),
 }
 
 fn run(verb: &Verb, terminal: &Terminal) -> Done {
     match verb {
+        Verb::Verify(args) => verify::run(args, terminal),
+        Verb::Errata(args) => errata::run(args, terminal),
         Verb::Parity(args) => parity::run(args, terminal),
         Verb::Completions(args) => completions::run(args, terminal, &mut Program::command()),
     }
