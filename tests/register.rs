@@ -1,44 +1,71 @@
 //! The register, the marks in the sources and the page of equations say the same.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 
+use mmt_equations::page::{self, Card, Mark};
 use mmt_equations::register;
+use mmt_report::math;
 use mmt_tests::{assert_file, root, sources};
 
-/// File and formula of every mark: a doc line that starts with `**eq-..**`.
-fn marks() -> BTreeMap<String, (String, String)> {
+/// File and text of every mark, by id and whether it is the backward.
+fn marks() -> BTreeMap<(String, bool), (String, Mark)> {
     let mut marks = BTreeMap::new();
-    for (file, text) in sources() {
-        let lines: Vec<&str> =
-            text.lines().map(|l| l.trim_start().trim_start_matches("///").trim()).collect();
-        for (i, line) in lines.iter().enumerate() {
-            let Some((id, _)) = line.strip_prefix("**eq-").and_then(|l| l.split_once("**")) else { continue };
-            let math = lines[i..].iter().skip_while(|l| **l != "```math").skip(1);
-            let formula: Vec<&str> = math.take_while(|l| **l != "```").copied().collect();
-            let old = marks.insert(format!("eq-{id}"), (file.clone(), formula.join("\n")));
-            assert!(old.is_none(), "eq-{id} is marked twice, in {} and in {file}", old.unwrap().0);
+    for (file, text) in sources().into_iter().filter(|(file, _)| !file.starts_with("crates/equations/")) {
+        for mark in page::marks(&text) {
+            let key = (mark.id.clone(), mark.backward);
+            let old = marks.insert(key, (file.clone(), mark));
+            assert!(old.is_none(), "{old:?} is marked again in {file}");
         }
     }
     marks
 }
 
+/// The cards of all rows, in the order of the note.
+fn cards() -> Vec<Card> {
+    let marks = marks();
+    let card = |row: &mmt_equations::Equation| {
+        let (file, forward) = &marks[&(row.id.to_string(), false)];
+        let backward = marks.get(&(row.id.to_string(), true)).map(|(_, mark)| mark);
+        page::card(row.section, row.code, file, forward, backward)
+    };
+    register().map(card).collect()
+}
+
 #[test]
 fn every_mark_has_a_row_and_every_row_a_mark() {
-    let marked: BTreeSet<String> = marks().into_keys().filter(|id| !id.ends_with(", backward")).collect();
+    let marked: BTreeSet<String> = marks().into_keys().filter(|(_, back)| !back).map(|(id, _)| id).collect();
     let rows: BTreeSet<String> = register().map(|row| row.id.to_string()).collect();
     assert_eq!(rows.len(), register().count(), "two rows share an id");
     assert_eq!(marked, rows);
 }
 
 #[test]
-fn the_page_of_equations_is_up_to_date() {
-    let marks = marks();
-    let mut page = String::from("# Equations\n\nWritten by `just equations`.\n");
-    for row in register() {
-        let (file, formula) = &marks[row.id];
-        writeln!(page, "\n## §{} {}\n\n```math\n{formula}\n```\n", row.section, row.id).unwrap();
-        writeln!(page, "`{}` in [{file}](../{file})", row.code).unwrap();
+fn every_formula_has_a_sentence_shapes_and_a_derivation() {
+    for (card, row) in cards().iter().zip(register()) {
+        assert!(card.title.ends_with(['.', ')']), "{}: no sentence: `{}`", card.id, card.title);
+        assert!(!card.formula().is_empty(), "{}: no formula", card.id);
+        if row.backward.is_some() {
+            assert!(!card.shapes.is_empty(), "{}: no line of shapes", card.id);
+            assert!(card.backward.contains("```math"), "{}: no formula of the gradient", card.id);
+            assert!(card.backward.contains("Derivation"), "{}: no derivation", card.id);
+        }
     }
+}
+
+#[test]
+fn every_formula_can_be_drawn() {
+    for card in cards() {
+        for formula in card.formulas() {
+            let html = math::display(&formula);
+            assert!(html.is_ok(), "{}: {}", card.id, html.unwrap_err());
+        }
+    }
+}
+
+#[test]
+fn the_page_of_equations_is_up_to_date() {
+    let cards = cards();
+    let page = page::render(&cards);
+    assert_eq!(page::parse(&page), cards, "the program cannot read the page");
     assert_file(&root().join("docs/equations.md"), &page);
 }

@@ -4,6 +4,7 @@
 //! `run(&Args, &Terminal) -> Done`. Only `terminal.rs` writes to the terminal.
 
 mod completions;
+mod equations;
 mod errata;
 mod failure;
 mod names;
@@ -38,6 +39,7 @@ struct Program {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    Equations(equations::Args),
     Verify(verify::Args),
     Errata(errata::Args),
     Parity(parity::Args),
@@ -46,6 +48,7 @@ enum Verb {
 
 fn run(verb: &Verb, terminal: &Terminal) -> Done {
     match verb {
+        Verb::Equations(args) => equations::run(args, terminal),
         Verb::Verify(args) => verify::run(args, terminal),
         Verb::Errata(args) => errata::run(args, terminal),
         Verb::Parity(args) => parity::run(args, terminal),

@@ -18,6 +18,7 @@ mod note_1_3;
 mod note_2;
 mod note_3;
 mod note_6_3;
+pub mod page;
 
 pub use errata::{Erratum, errata};
 
