@@ -5,7 +5,7 @@ use mmt_equations::{Equation, errata, register};
 use serde_json::json;
 
 use crate::failure::{Code, Done, Failure};
-use crate::names::{did_you_mean, fits};
+use crate::names::{did_you_mean, selects};
 use crate::terminal::{Align, BOLD, FAINT, Precision, Terminal, paint, shorten, table, wrap};
 
 /// The page of equations, so that formulas are at hand without the sources.
@@ -60,7 +60,7 @@ fn list(filter: &[String], terminal: &Terminal) -> Done {
         .filter(|(row, card)| {
             let text = format!("{} {} {} {} {}", row.id, row.section, row.code, card.title, card.file);
             let text = text.to_lowercase();
-            filter.iter().all(|word| text.contains(&word.to_lowercase()) || fits(word, row.id))
+            filter.iter().all(|word| text.contains(&word.to_lowercase()) || selects(word, row.id))
         })
         .collect();
     if rows.is_empty() {
@@ -107,7 +107,7 @@ fn list(filter: &[String], terminal: &Terminal) -> Done {
 }
 
 fn show(id: &str, terminal: &Terminal) -> Done {
-    let rows: Vec<&Equation> = register().filter(|row| fits(id, row.id)).collect();
+    let rows: Vec<&Equation> = register().filter(|row| selects(id, row.id)).collect();
     if rows.is_empty() {
         return Err(unknown(id));
     }

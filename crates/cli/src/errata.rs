@@ -108,7 +108,7 @@ fn show(rows: &[&Erratum], terminal: &Terminal) -> Done {
         event(row, terminal, (fails, &written), (holds, &corrected))?;
         terminal.line("")?;
         terminal.line(format_args!("{}   section {} of the note", paint(BOLD, row.id), row.section))?;
-        let mut field = |name: &str, text: &str| -> Result<(), Failure> {
+        let field = |name: &str, text: &str| -> Result<(), Failure> {
             for (i, part) in wrap(text, 66).iter().enumerate() {
                 terminal.line(format!("{:<11}{part}", if i == 0 { name } else { "" }))?;
             }

@@ -6,6 +6,7 @@
 mod completions;
 mod equations;
 mod errata;
+mod explain;
 mod failure;
 mod names;
 mod parity;
@@ -41,6 +42,7 @@ struct Program {
 enum Verb {
     Equations(equations::Args),
     Verify(verify::Args),
+    Explain(explain::Args),
     Errata(errata::Args),
     Parity(parity::Args),
     Completions(completions::Args),
@@ -50,6 +52,7 @@ fn run(verb: &Verb, terminal: &Terminal) -> Done {
     match verb {
         Verb::Equations(args) => equations::run(args, terminal),
         Verb::Verify(args) => verify::run(args, terminal),
+        Verb::Explain(args) => explain::run(args, terminal),
         Verb::Errata(args) => errata::run(args, terminal),
         Verb::Parity(args) => parity::run(args, terminal),
         Verb::Completions(args) => completions::run(args, terminal, &mut Program::command()),

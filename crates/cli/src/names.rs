@@ -28,9 +28,10 @@ pub fn fits(glob: &str, name: &str) -> bool {
     glob[g..].iter().all(|&letter| letter == b'*')
 }
 
-/// Whether a text is a glob and not a name.
-pub fn is_glob(text: &str) -> bool {
-    text.contains(['*', '?'])
+/// Whether `wanted` means the formula `id`: the id, a glob of it, or its number, `eq-1.1` for `eq-1.1-attention`.
+pub fn selects(wanted: &str, id: &str) -> bool {
+    fits(wanted, id)
+        || id.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('-') && wanted.contains('.'))
 }
 
 /// The three names nearest to `wrong`: those that contain it first, then by the fewest changes of a letter.
@@ -83,6 +84,12 @@ mod tests {
         assert!(!fits("eq-1.1", "eq-1.1-attention") && !fits("?", "") && !fits("a*b", "ac"));
         assert!(!fits("*a*a*a*a*a*a*b", &"a".repeat(40)));
         assert!(fits("ERR-*", "err-c01"));
+    }
+
+    #[test]
+    fn a_number_means_its_formula() {
+        assert!(selects("eq-1.1", "eq-1.1-attention") && selects("eq-0.2-*", "eq-0.2-softmax"));
+        assert!(!selects("eq-1.1", "eq-1.12-layernorm") && !selects("eq", "eq-1.1-attention"));
     }
 
     #[test]

@@ -322,3 +322,18 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     }
     lines
 }
+
+/// Pieces with `gap` between them in lines of at most `width` columns; empty pieces are left out.
+pub fn wrap_with(pieces: &[String], gap: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for piece in pieces.iter().filter(|piece| !piece.trim().is_empty()) {
+        match lines.last_mut() {
+            Some(line) if columns(line) + columns(gap) + columns(piece) <= width => {
+                line.push_str(gap);
+                line.push_str(piece);
+            }
+            _ => lines.push(piece.clone()),
+        }
+    }
+    lines
+}

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use crate::failure::{Code, Done, Failure};
-use crate::names::{did_you_mean, fits};
+use crate::names::{did_you_mean, selects};
 use crate::terminal::{Align, BAD, BOLD, GOOD, Precision, Terminal, columns, paint, table, wrap};
 
 /// Seeds that every property is tried with.
@@ -113,12 +113,12 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
 fn select(args: &Args, seed: u64) -> Result<Vec<Check>, Failure> {
     let ids = || register().map(|row| row.id).chain(errata().map(|row| row.id));
     for wanted in &args.id {
-        if !ids().any(|id| fits(wanted, id)) {
+        if !ids().any(|id| selects(wanted, id)) {
             let hint = did_you_mean(wanted, ids());
             return Err(Failure::usage(format!("no formula or erratum is called `{wanted}`")).hint(hint));
         }
     }
-    let fit = |id: &str| args.id.is_empty() || args.id.iter().any(|wanted| fits(wanted, id));
+    let fit = |id: &str| args.id.is_empty() || args.id.iter().any(|wanted| selects(wanted, id));
     let mut checks: Vec<Check> =
         register().filter(|row| fit(row.id)).flat_map(|row| of_row(row, seed)).collect();
     checks.extend(errata().filter(|row| fit(row.id) || fit(row.equation)).map(of_erratum));
