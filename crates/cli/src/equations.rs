@@ -99,7 +99,7 @@ fn list(filter: &[String], terminal: &Terminal) -> Done {
         if i == 0 { terminal.line(paint(BOLD, line))? } else { terminal.line(line)? }
     }
     terminal.advice(format_args!(
-        "{} equations; all in docs/equations.md. Show one: mmt equations show {}",
+        "{} equations; all: docs/equations.md; one: mmt equations show {}",
         rows.len(),
         rows[0].0.id
     ))?;

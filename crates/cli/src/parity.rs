@@ -99,7 +99,7 @@ fn line(Outcome { case, record, verdict }: &Outcome) -> String {
 
 fn units(worst: &Worst) -> String {
     match worst.units {
-        u if u == 0.0 => "0".to_string(),
+        0.0 => "0".to_string(),
         u if (0.001..1000.0).contains(&u) => format!("{u:.3}"),
         u => format!("{u:.1e}"),
     }

@@ -210,7 +210,10 @@ fn locale_is_utf8() -> bool {
 /// The nearest text in ASCII. Bars and rules keep their width; letters of formulas are spelled.
 pub fn ascii(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
+    // Whether the last character stood above the line, so that 2¹⁸ is 2^18.
+    let mut raised = false;
     for c in text.chars() {
+        let above = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻".contains(c);
         match c {
             c if c.is_ascii() => out.push(c),
             '✓' => out.push('+'),
@@ -252,8 +255,42 @@ pub fn ascii(text: &str) -> String {
             'σ' => out.push_str("sigma"),
             'τ' => out.push_str("tau"),
             'ω' => out.push_str("omega"),
+            'ȳ' => out.push_str("y_bar"),
+            'Ȳ' => out.push_str("Y_bar"),
+            'ū' => out.push_str("u_bar"),
+            'ā' => out.push_str("a_bar"),
+            'ē' => out.push_str("e_bar"),
+            'ō' => out.push_str("o_bar"),
+            'Ō' => out.push_str("O_bar"),
             'ŷ' => out.push_str("y^"),
-            '²' => out.push_str("^2"),
+            'ẑ' => out.push_str("z^"),
+            'ĥ' => out.push_str("h^"),
+            '⌊' | '⌈' => out.push('['),
+            '⌋' | '⌉' => out.push(']'),
+            '⁰' | '¹' | '²' | '³' | '⁴' | '⁵' | '⁶' | '⁷' | '⁸' | '⁹' => {
+                let digits = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+                let digit = digits.chars().position(|digit| digit == c).expect("one of them");
+                if !raised {
+                    out.push('^');
+                }
+                out.push_str(&digit.to_string());
+            }
+            '⁻' => out.push_str(if raised { "-" } else { "^-" }),
+            '₀'..='₉' => out.push(char::from(b'0' + (c as u32 - '₀' as u32) as u8)),
+            'ᵢ' => out.push_str("_i"),
+            'ⱼ' => out.push_str("_j"),
+            '∏' => out.push_str("prod"),
+            '⟨' => out.push('<'),
+            '⟩' => out.push('>'),
+            '½' => out.push_str("1/2"),
+            '∥' => out.push_str("||"),
+            'Δ' => out.push_str("Delta"),
+            'η' => out.push_str("eta"),
+            'κ' => out.push_str("kappa"),
+            'φ' | 'ϕ' => out.push_str("phi"),
+            'Φ' => out.push_str("Phi"),
+            'ρ' => out.push_str("rho"),
+            'Λ' => out.push_str("Lambda"),
             '‖' => out.push_str("||"),
             '“' | '”' | '„' => out.push('"'),
             '’' | '‘' => out.push('\''),
@@ -261,6 +298,7 @@ pub fn ascii(text: &str) -> String {
             '\u{300}'..='\u{36f}' => out.push_str(if c == '\u{304}' { "_bar" } else { "^" }),
             _ => out.push('?'),
         }
+        raised = above;
     }
     out
 }
@@ -336,4 +374,33 @@ pub fn wrap_with(pieces: &[String], gap: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_are_spelled_in_ascii() {
+        assert_eq!(
+            ascii("Ȳ = 2¹⁸ γ ⊙ x̂, n⁻¹ Σ_j √σ² ≤ ∞ …"),
+            "Y_bar = 2^18 gamma * x^, n^-1 sum_j sqrtsigma^2 <= inf .."
+        );
+    }
+
+    #[test]
+    fn tables_line_up_with_and_without_styles() {
+        let row = |cells: [&str; 2]| cells.map(str::to_string).to_vec();
+        let painted = paint(GOOD, "a");
+        let lines = table(&[Align::Left, Align::Right], &[row(["name", "n"]), row([&painted, "12"])]);
+        assert_eq!(lines[0], " name   n");
+        assert_eq!(columns(&lines[1]), 9);
+    }
+
+    #[test]
+    fn long_text_is_shortened_and_wrapped() {
+        assert_eq!(shorten("abcdef", 4), "abc…");
+        assert_eq!(wrap("aa bb cc", 5), ["aa bb", "cc"]);
+        assert_eq!(wrap_with(&["aa".into(), String::new(), "bb".into()], "   ", 80), ["aa   bb"]);
+    }
 }

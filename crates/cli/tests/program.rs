@@ -152,10 +152,18 @@ fn wrong_numbers_are_refused_in_one_line() {
 fn unknown_names_get_the_three_nearest() {
     let (code, error) = refused(&["equations", "show", "eq-1.1-attenton"]);
     assert_eq!(code, 2);
-    assert!(error.starts_with("error: no formula is called `eq-1.1-attenton`\nhint: did you mean eq-1.1-attention, "));
+    assert!(
+        error.starts_with(
+            "error: no formula is called `eq-1.1-attenton`\nhint: did you mean eq-1.1-attention, "
+        )
+    );
     let (code, error) = refused(&["verify", "eq-1.7-fn"]);
     assert_eq!(code, 2);
-    assert!(error.starts_with("error: no formula or erratum is called `eq-1.7-fn`\nhint: did you mean eq-1.7-ffn, "));
+    assert!(
+        error.starts_with(
+            "error: no formula or erratum is called `eq-1.7-fn`\nhint: did you mean eq-1.7-ffn, "
+        )
+    );
     let (code, error) = refused(&["errata", "show", "ERR-C99"]);
     assert_eq!(code, 2);
     assert!(error.starts_with("error: no erratum is called `ERR-C99`\nhint: did you mean ERR-C"), "{error}");
@@ -182,9 +190,13 @@ fn equations_are_listed_and_shown() {
     assert!(!out.contains("eq-1.7-ffn"));
     assert!(shown(&["equations"]).lines().all(|line| line.chars().count() <= 80));
     let out = shown(&["equations", "show", "eq-0.2"]);
-    for part in
-        ["eq-0.2-softmax   section 0 of the note", "\\frac{e^{x_i}}", "backward", "Derivation", "mmt verify eq-0.2-softmax"]
-    {
+    for part in [
+        "eq-0.2-softmax   section 0 of the note",
+        "\\frac{e^{x_i}}",
+        "backward",
+        "Derivation",
+        "mmt verify eq-0.2-softmax",
+    ] {
         assert!(out.contains(part), "{part} is missing in\n{out}");
     }
 }
@@ -218,7 +230,9 @@ fn with_json_errors_are_events_too() {
     let event: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&event["event"], &event["code"]), (&"error".into(), &2.into()));
     assert_eq!(event["message"], "no formula is called `nothing`");
-    for verb in [&["equations"][..], &["errata"], &["errata", "run"], &["explain", "eq-1.1", "--mask", "causal"]] {
+    for verb in
+        [&["equations"][..], &["errata"], &["errata", "run"], &["explain", "eq-1.1", "--mask", "causal"]]
+    {
         assert!(events(&[&["--json"], verb].concat()).len() > 1);
     }
 }
@@ -233,7 +247,7 @@ fn colors_come_only_where_they_are_wanted() {
 
 #[test]
 fn a_locale_without_utf_8_gets_ascii() {
-    for arguments in [&["errata", "show", "ERR-C01"][..], &["equations", "show", "eq-1.12"], &["errata"]] {
+    for arguments in [&["errata", "show", "ERR-C01"][..], &["equations", "show", "eq-0.2"], &["errata"]] {
         let output = program(arguments).env("LC_ALL", "C").output().unwrap();
         assert!(output.stdout.is_ascii(), "{}", text(&output.stdout));
         assert!(!output.stdout.is_empty());
@@ -242,11 +256,8 @@ fn a_locale_without_utf_8_gets_ascii() {
 
 #[test]
 fn a_reader_who_has_seen_enough_is_not_an_error() {
-    let mut child = program(&["completions", "bash"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        program(&["completions", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let status = child.wait().unwrap();
     let mut error = String::new();
@@ -264,9 +275,11 @@ fn completions_are_nothing_but_the_script() {
 
 #[test]
 fn a_wrong_option_is_a_mistake_in_usage() {
-    for arguments in
-        [&["--threads", "0", "equations"][..], &["--precision", "f16", "equations"], &["--quiet", "-v", "errata"]]
-    {
+    for arguments in [
+        &["--threads", "0", "equations"][..],
+        &["--precision", "f16", "equations"],
+        &["--quiet", "-v", "errata"],
+    ] {
         assert_eq!(refused(arguments).0, 2);
     }
 }

@@ -284,7 +284,7 @@ fn advice<L: Lesson>(first: &Input, backward: bool) -> String {
             Term::Scale => "--drop-scale",
             Term::Mean => "--drop-mean",
         };
-        format!("{flag} (see what breaks)")
+        flag.to_string()
     }));
     advice.push("--tex".to_string());
     advice.join("   ")
