@@ -262,6 +262,11 @@ pub fn ascii(text: &str) -> String {
             'ē' => out.push_str("e_bar"),
             'ō' => out.push_str("o_bar"),
             'Ō' => out.push_str("O_bar"),
+            'Ī' => out.push_str("I_bar"),
+            'Ē' => out.push_str("E_bar"),
+            'Õ' => out.push_str("O~"),
+            'Π' => out.push_str("Pi"),
+            'ℓ' => out.push('l'),
             'ŷ' => out.push_str("y^"),
             'ẑ' => out.push_str("z^"),
             'ĥ' => out.push_str("h^"),
@@ -295,7 +300,11 @@ pub fn ascii(text: &str) -> String {
             '“' | '”' | '„' => out.push('"'),
             '’' | '‘' => out.push('\''),
             // A combining hat or bar follows its letter.
-            '\u{300}'..='\u{36f}' => out.push_str(if c == '\u{304}' { "_bar" } else { "^" }),
+            '\u{300}'..='\u{36f}' => out.push_str(match c {
+                '\u{304}' => "_bar",
+                '\u{303}' => "~",
+                _ => "^",
+            }),
             _ => out.push('?'),
         }
         raised = above;

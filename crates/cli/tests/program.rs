@@ -252,6 +252,12 @@ fn a_locale_without_utf_8_gets_ascii() {
         assert!(output.stdout.is_ascii(), "{}", text(&output.stdout));
         assert!(!output.stdout.is_empty());
     }
+    // Every letter that the page and the errata use has a spelling.
+    for arguments in [["equations", "show", "*"], ["errata", "show", "*"]] {
+        let unknown = |text: &str| text.matches('?').count();
+        let spelled = program(&arguments).env("LC_ALL", "C").output().unwrap();
+        assert_eq!(unknown(&text(&spelled.stdout)), unknown(&shown(&arguments)));
+    }
 }
 
 #[test]
