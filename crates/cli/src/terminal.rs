@@ -38,9 +38,6 @@ pub struct Options {
     /// Number type; each verb has its own default
     #[arg(long, global = true, value_enum)]
     pub precision: Option<Precision>,
-    /// Language of pages and reports
-    #[arg(long, global = true, value_enum, default_value_t = Lang::En)]
-    pub lang: Lang,
     /// One JSON object per line, and nothing else, on standard output
     #[arg(long, global = true)]
     pub json: bool,
@@ -75,15 +72,6 @@ impl Precision {
             Precision::F64 => "f64",
         }
     }
-}
-
-/// A language of reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Lang {
-    /// English
-    En,
-    /// Chinese
-    Zh,
 }
 
 /// When to use colors.
@@ -138,6 +126,14 @@ impl Terminal {
     /// The number type that was asked for, or the verb's own.
     pub fn precision(&self, default: Precision) -> Precision {
         self.options.precision.unwrap_or(default)
+    }
+
+    /// The first line of a verb that computes in double precision whatever it is asked.
+    pub fn start_double(&self, verb: &str) -> Result<(), Failure> {
+        if self.options.precision == Some(Precision::F32) {
+            return Err(Failure::usage(format!("mmt {verb} computes in f64 only")));
+        }
+        self.start(Precision::F64, "")
     }
 
     /// One line, or several, of text.

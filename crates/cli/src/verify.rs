@@ -14,9 +14,10 @@ use mmt_tensor::testing::{Tally, take_tally};
 use rayon::prelude::*;
 use serde_json::json;
 
+use crate::equations::{card, place};
 use crate::failure::{Code, Done, Failure};
 use crate::names::{did_you_mean, selects};
-use crate::terminal::{Align, BAD, BOLD, GOOD, Precision, Terminal, columns, paint, table, wrap};
+use crate::terminal::{Align, BAD, BOLD, GOOD, Terminal, columns, paint, table, wrap};
 
 /// Seeds that every property is tried with.
 const DRAWS: u64 = 16;
@@ -87,7 +88,7 @@ struct Wrong {
 /// Runs the verb.
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
     let checks = select(args, terminal.options.seed)?;
-    terminal.start(Precision::F64, "")?;
+    terminal.start_double("verify")?;
     let start = Instant::now();
     let bar = terminal.progress(checks.len() as u64, "verify");
     let hook = panic::take_hook();
@@ -268,6 +269,10 @@ fn failure(terminal: &Terminal, check: &Check, wrong: &Wrong) -> Result<(), Fail
             terminal.line(format_args!("  {part}"))?;
         }
     }
+    if let Some(card) = card(check.equation) {
+        terminal.line(format_args!("  code      {}", place(&card)))?;
+    }
+    terminal.line(format_args!("  text      mmt equations show {}", check.equation))?;
     let seed = wrong.seed.map_or(String::new(), |seed| format!(" --seed {seed}"));
     terminal.line(format_args!("  again     mmt verify {} --only {}{seed}", check.id, check.kind.name()))
 }

@@ -281,6 +281,8 @@ fn completions_are_nothing_but_the_script() {
 
 #[test]
 fn a_wrong_option_is_a_mistake_in_usage() {
+    let (code, error) = refused(&["verify", "--precision", "f32"]);
+    assert_eq!((code, error.as_str()), (2, "error: mmt verify computes in f64 only\n"));
     for arguments in [
         &["--threads", "0", "equations"][..],
         &["--precision", "f16", "equations"],
