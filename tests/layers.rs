@@ -5,16 +5,20 @@ use std::fs;
 use mmt_tests::root;
 
 /// Each crate with the crates that it may use.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("tensor", &[]),
     ("blocks", &["tensor"]),
     ("tokenizers", &["tensor", "blocks"]),
     ("fusion", &["tensor", "blocks"]),
+    ("objectives", &["tensor", "blocks"]),
     ("golden", &["tensor"]),
-    ("lab", &["tensor", "blocks", "tokenizers", "fusion", "golden"]),
-    ("equations", &["tensor", "blocks", "tokenizers", "fusion", "golden", "lab"]),
+    ("lab", &["tensor", "blocks", "tokenizers", "fusion", "objectives", "golden"]),
+    ("equations", &["tensor", "blocks", "tokenizers", "fusion", "objectives", "golden"]),
     ("report", &["tensor", "golden", "equations"]),
-    ("cli", &["tensor", "blocks", "tokenizers", "fusion", "golden", "lab", "equations", "report"]),
+    (
+        "cli",
+        &["tensor", "blocks", "tokenizers", "fusion", "objectives", "golden", "lab", "equations", "report"],
+    ),
 ];
 
 #[test]

@@ -26,7 +26,7 @@ impl<R: Real> LayerNorm<R> {
     /// `x: [n, d]` → `[n, d]`
     ///
     /// # Errors
-    /// As [`layer_norm`].
+    /// As [`layer_norm()`].
     pub fn forward(&self, x: &ArrayRef2<R>) -> Result<(Array2<R>, LayerNormTape<R>)> {
         layer_norm(x, &self.gamma, &self.beta, self.eps)
     }

@@ -42,7 +42,7 @@ impl<R: Real> Linear<R> {
     /// `x: [n, d_in]` → `[n, d_out]`
     ///
     /// # Errors
-    /// As [`linear`].
+    /// As [`linear()`].
     pub fn forward(&self, x: &ArrayRef2<R>) -> Result<(Array2<R>, LinearTape<R>)> {
         Ok((linear(x, &self.weight, self.bias.as_deref())?, LinearTape { x: x.to_owned() }))
     }

@@ -47,7 +47,7 @@ impl<R: Real> EarlyConcat<R> {
     /// concatenation, also called all-attention or co-transformer).
     ///
     /// # Errors
-    /// Those of [`concat`] and of the encoder.
+    /// Those of [`concat()`] and of the encoder.
     pub fn forward(
         &self,
         (a, layout_a): (&ArrayRef2<R>, &Layout),

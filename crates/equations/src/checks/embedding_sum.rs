@@ -37,7 +37,7 @@ pub fn forward() {
     let de = module.backward(&tape, &ramp(4, (4, 4)), &mut module.zeros_like());
     let scatter = |size: usize, ids: [usize; 4]| {
         let mut table = Array2::<f64>::zeros((size, 4));
-        ids.iter().enumerate().for_each(|(i, &id)| *(&mut table.row_mut(id)) += &de.row(i));
+        ids.iter().enumerate().for_each(|(i, &id)| table.row_mut(id).scaled_add(1.0, &de.row(i)));
         sums(&table)
     };
     let words = scatter(5, [1, 3, 1, 2]);

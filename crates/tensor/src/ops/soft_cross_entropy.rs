@@ -143,7 +143,7 @@ pub fn check_distributions<R: Real>(at: &'static str, t: &ArrayRef2<R>) -> Resul
         let negative = t.iter().any(|&t| t < R::of(0.0));
         if negative { R::of(f64::NEG_INFINITY) } else { sum_of_2(t, same, |t, _| t) }
     });
-    match sums.iter().position(|s| !((s.to_f64() - 1.0).abs() <= TOLERANCE)) {
+    match sums.iter().position(|s| !(1.0 - TOLERANCE..=1.0 + TOLERANCE).contains(&s.to_f64())) {
         None => Ok(()),
         Some(row) => Err(Error::InvalidDistribution { at, row }),
     }

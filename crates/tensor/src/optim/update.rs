@@ -81,7 +81,7 @@ pub(super) fn power(x: f64, n: u64) -> Dd {
     let (mut square, mut n, mut y) = (Dd::of(x), n, Dd::of(1.0));
     while n > 0 {
         if n & 1 == 1 {
-            y = y * square;
+            y *= square;
         }
         square = square * square;
         n >>= 1;

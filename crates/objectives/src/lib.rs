@@ -1,0 +1,1 @@
+//! Pretraining objectives: what is hidden, what is predicted, and the losses.
