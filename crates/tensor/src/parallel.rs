@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::ops::Range;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::{Array, ArrayRef, CowArray, Dimension};
@@ -30,12 +31,26 @@ pub(crate) fn free_threads() -> usize {
     if BUSY.get() { 1 } else { rayon::current_num_threads() }
 }
 
-/// Runs one of `tasks` tasks. The mark is put back as it was: a thread that waits may run a task of another loop.
-fn task<T>(tasks: usize, f: impl FnOnce() -> T) -> T {
-    let before = BUSY.replace(BUSY.get() || tasks >= rayon::current_num_threads());
-    let result = f();
-    BUSY.set(before);
-    result
+/// `f(i)` for every `i < count` on all threads. The one place where this file hands work out, and without a type
+/// parameter: the scheduler is compiled once, not once for each loop.
+fn fork(count: usize, f: &(dyn Fn(usize) + Sync)) {
+    (0..count).into_par_iter().for_each(|i| {
+        // Put back as it was: a thread that waits may run a task of another loop.
+        let before = BUSY.replace(BUSY.get() || count >= rayon::current_num_threads());
+        f(i);
+        BUSY.set(before);
+    });
+}
+
+/// [`fork`] over pieces of work that are handed over: `f(i, parts[i])`.
+pub(crate) fn fork_parts<P: Send>(parts: impl IntoIterator<Item = P>, f: impl Fn(usize, P) + Sync) {
+    let parts: Vec<Mutex<Option<P>>> = parts.into_iter().map(|part| Mutex::new(Some(part))).collect();
+    fork(parts.len(), &|i| f(i, emptied(&parts[i])));
+}
+
+/// The content of a cell that one task has filled or will empty.
+fn emptied<T>(cell: &Mutex<Option<T>>) -> T {
+    cell.lock().expect("no task panics with the lock").take().expect("one task per cell")
 }
 
 /// `x` in row-major order without gaps: borrowed if it is so already, copied if not.
@@ -73,7 +88,7 @@ pub fn for_rows<R: Real>(
     if block >= rows {
         run((0, out));
     } else {
-        out.par_chunks_mut(block * width).enumerate().for_each(run);
+        fork_parts(out.chunks_mut(block * width), |b, part| run((b, part)));
     }
 }
 
@@ -103,8 +118,8 @@ pub fn for_rows_2<R: Real>(
     if block >= rows {
         run((0, (out_1, out_2)));
     } else {
-        let parts = out_1.par_chunks_mut(block * width_1).zip(out_2.par_chunks_mut(block * width_2));
-        parts.enumerate().for_each(run);
+        let parts = out_1.chunks_mut(block * width_1).zip(out_2.chunks_mut(block * width_2));
+        fork_parts(parts, |b, parts| run((b, parts)));
     }
 }
 
@@ -113,7 +128,12 @@ pub fn map<T: Send>(count: usize, cost: usize, f: impl Fn(usize) -> T + Send + S
     if count < 2 || count.saturating_mul(cost) < GRAIN || free_threads() == 1 {
         return (0..count).map(f).collect();
     }
-    (0..count).into_par_iter().map(|i| task(count, || f(i))).collect()
+    let results: Vec<Mutex<Option<T>>> = (0..count).map(|_| Mutex::new(None)).collect();
+    fork(count, &|i| {
+        let result = f(i);
+        *results[i].lock().expect("no task panics with the lock") = Some(result);
+    });
+    results.iter().map(emptied).collect()
 }
 
 /// `f(item)` for every item, in parallel if `cost` operations per item are worth it: for views into disjoint parts
@@ -123,7 +143,7 @@ pub fn for_each<T: Send>(items: Vec<T>, cost: usize, f: impl Fn(T) + Send + Sync
     if count < 2 || count.saturating_mul(cost) < GRAIN || free_threads() == 1 {
         return items.into_iter().for_each(f);
     }
-    items.into_par_iter().for_each(|item| task(count, || f(item)));
+    fork_parts(items, |_, item| f(item));
 }
 
 /// Whether no element is NaN or infinite.
@@ -156,14 +176,8 @@ pub fn try_map_parts<P: Send, T: Send>(
     cost: usize,
     f: impl Fn(usize, P) -> Result<T> + Send + Sync,
 ) -> Result<Vec<T>> {
-    let count = parts.len();
-    let run = |(i, part)| f(i, part);
-    if count < 2 || count.saturating_mul(cost) < GRAIN || rayon::current_num_threads() == 1 {
-        return parts.into_iter().enumerate().map(run).collect();
-    }
     // All results first: the error of the lowest index wins, whichever thread was first.
-    let results: Vec<Result<T>> = parts.into_par_iter().enumerate().map(run).collect();
-    results.into_iter().collect()
+    map_parts(parts, cost, f).into_iter().collect()
 }
 
 /// [`try_map_parts`] for work that cannot fail.
@@ -172,7 +186,8 @@ pub fn map_parts<P: Send, T: Send>(
     cost: usize,
     f: impl Fn(usize, P) -> T + Send + Sync,
 ) -> Vec<T> {
-    try_map_parts(parts, cost, |i, part| Ok(f(i, part))).expect("work that cannot fail")
+    let parts: Vec<Mutex<Option<P>>> = parts.into_iter().map(|part| Mutex::new(Some(part))).collect();
+    map(parts.len(), cost, |i| f(i, emptied(&parts[i])))
 }
 
 /// Sums over rows: `f(range, partial)` adds the rows of a block to a partial sum that starts at zero, and the
@@ -283,7 +298,7 @@ pub fn for_chunks<R: Real>(out: &mut [R], cost: usize, f: impl Fn(usize, &mut [R
     if out.len() * cost < GRAIN || free_threads() == 1 {
         out.chunks_mut(CHUNK).enumerate().for_each(run);
     } else {
-        out.par_chunks_mut(CHUNK).enumerate().for_each(run);
+        fork_parts(out.chunks_mut(CHUNK), |c, part| run((c, part)));
     }
 }
 
@@ -299,7 +314,7 @@ pub fn for_chunks_of<R: Real, const N: usize>(
         assert_eq!(out.len(), x.len(), "arrays of one length");
         out.chunks_mut(CHUNK)
     });
-    let mut next = |x| (rest.each_mut().map(|rest| rest.next().expect("as many chunks")), x);
+    let next = |x| (rest.each_mut().map(|rest| rest.next().expect("as many chunks")), x);
     let run = |(parts, x)| {
         vectorize::<R, _>(
             #[inline(always)]
@@ -309,8 +324,7 @@ pub fn for_chunks_of<R: Real, const N: usize>(
     if x.len() * cost < GRAIN || free_threads() == 1 {
         x.chunks(CHUNK).map(next).for_each(run);
     } else {
-        let chunks: Vec<([&mut [R]; N], &[R])> = x.chunks(CHUNK).map(&mut next).collect();
-        chunks.into_par_iter().for_each(run);
+        fork_parts(x.chunks(CHUNK).map(next), |_, chunk| run(chunk));
     }
 }
 

@@ -1,11 +1,10 @@
 //! Matrix products: the order of addition and the threads of all of them.
 
 use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, s};
-use rayon::prelude::*;
 
 #[cfg(target_arch = "x86_64")]
 use super::avx512;
-use crate::parallel::free_threads;
+use crate::parallel::{fork_parts, free_threads};
 use crate::{Real, simd};
 
 /// Terms of an entry that are accumulated before a block sum is added.
@@ -62,8 +61,7 @@ fn product<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>, c: &mut ArrayRef2<R>, fr
     let size = if by_rows { n } else { m };
     let block = size.div_ceil(threads).next_multiple_of(16);
     let axis = Axis(usize::from(!by_rows));
-    let parts: Vec<_> = c.axis_chunks_iter_mut(axis, block).enumerate().collect();
-    parts.into_par_iter().for_each(|(i, c)| {
+    fork_parts(c.axis_chunks_iter_mut(axis, block), |i, c| {
         let range = i * block..(i * block + block).min(size);
         if by_rows {
             R::product(a.slice(s![range, ..]), b.view(), c, fresh);
