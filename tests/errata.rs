@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use mmt_equations::errata;
+use mmt_equations::{errata, find};
 use mmt_tests::{assert_file, root};
 
 #[test]
@@ -30,6 +30,23 @@ fn the_page_of_errata_is_up_to_date() {
         .unwrap();
     }
     assert_file(&root().join("docs/errata.md"), &page);
+}
+
+#[test]
+fn every_claim_fails_as_written_and_holds_as_corrected() {
+    for erratum in errata() {
+        let written = (erratum.as_written)();
+        assert!(written.is_err(), "{} holds as written: {}", erratum.id, written.unwrap());
+        let corrected = (erratum.as_corrected)();
+        assert!(corrected.is_ok(), "{} fails as corrected: {}", erratum.id, corrected.unwrap_err());
+    }
+}
+
+#[test]
+fn every_row_names_a_formula_of_the_register() {
+    for erratum in errata() {
+        assert!(find(erratum.equation).is_some(), "{}: {}", erratum.id, erratum.equation);
+    }
 }
 
 /// One line, and no character that Markdown would read as markup.

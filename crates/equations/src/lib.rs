@@ -69,7 +69,7 @@ pub fn find(id: &str) -> Option<&'static Equation> {
 
 /// The rows of one section: `id: path of the code => module of its evidence`.
 ///
-/// The module has `forward()`, `BACKWARD`, `PROPERTIES` and `golden(&mut Cases<R>)`. Each row also becomes tests.
+/// The module has `forward()`, `BACKWARD`, `PROPERTIES` and `golden(&mut Cases<R>)`. `tests/rows.rs` makes tests of it.
 macro_rules! equations {
     ($section:literal, $($name:ident = $id:literal: $code:path => $($check:ident)::+;)*) => {
         pub(crate) const ROWS: &[crate::Equation] = &[$({
@@ -89,13 +89,6 @@ macro_rules! equations {
                 },
             }
         }),*];
-
-        #[cfg(test)]
-        mod holds {
-            $(#[test] fn $name() {
-                crate::testing::holds(crate::find($id).expect("a row"));
-            })*
-        }
     };
 }
 use equations;
@@ -105,32 +98,3 @@ macro_rules! properties {
     ($($name:ident),* $(,)?) => { &[$((stringify!($name), $name)),*] };
 }
 use properties;
-
-#[cfg(test)]
-mod testing {
-    use mmt_golden::Cases;
-    use mmt_tensor::Random;
-    use proptest::test_runner::{Config, TestRunner};
-
-    use crate::Equation;
-
-    /// Runs everything a row stands for.
-    pub fn holds(row: &Equation) {
-        (row.forward)();
-        if let Some(backward) = row.backward {
-            backward();
-        }
-        for (name, property) in row.properties {
-            let config = Config { cases: Config::default().cases.min(64), ..Config::default() };
-            let run = |seed| {
-                property(&mut Random::seed(seed));
-                Ok(())
-            };
-            let result = TestRunner::new(config).run(&proptest::num::u64::ANY, run);
-            assert!(result.is_ok(), "{} {name}: {}", row.id, result.unwrap_err());
-        }
-        let mut cases = Cases::default();
-        (row.golden.f64)(&mut cases).expect("a valid case");
-        assert!(!cases.list.is_empty(), "{} has no golden case", row.id);
-    }
-}
