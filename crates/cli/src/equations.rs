@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::failure::{Code, Done, Failure};
 use crate::names::{did_you_mean, selects};
-use crate::terminal::{Align, BOLD, FAINT, Terminal, paint, shorten, table, wrap};
+use crate::terminal::{Align, BOLD, FAINT, Precision, Terminal, paint, shorten, table, wrap};
 
 /// The page of equations, so that formulas are at hand without the sources.
 const PAGE: &str = include_str!("../../../docs/equations.md");
@@ -67,7 +67,7 @@ fn list(filter: &[String], terminal: &Terminal) -> Done {
         let message = format!("no formula fits `{}`", filter.join(" "));
         return Err(Failure::new(Code::NothingSelected, message).hint("mmt equations list shows all"));
     }
-    terminal.start_double("equations")?;
+    terminal.start_only(Precision::F64, "equations")?;
     // What is left of 80 columns beside the id and the narrow columns.
     let width = 44 - rows.iter().map(|(row, _)| row.id.len()).max().unwrap_or(0).min(30);
     let heading = ["id", "note", "formula", "fwd", "bwd", "prop", "gold", "err"];
@@ -111,7 +111,7 @@ fn show(id: &str, terminal: &Terminal) -> Done {
     if rows.is_empty() {
         return Err(unknown(id));
     }
-    terminal.start_double("equations")?;
+    terminal.start_only(Precision::F64, "equations")?;
     for row in rows {
         let card = card(row.id).unwrap_or_default();
         let place = place(&card);

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::failure::{Code, Done, Failure};
 use crate::names::{did_you_mean, fits};
-use crate::terminal::{Align, BAD, BOLD, GOOD, Terminal, paint, shorten, table, wrap};
+use crate::terminal::{Align, BAD, BOLD, GOOD, Precision, Terminal, paint, shorten, table, wrap};
 
 /// Claims of the note that are wrong, as written and as corrected
 #[derive(clap::Args, Debug)]
@@ -71,7 +71,7 @@ fn list(filter: &[String], terminal: &Terminal) -> Done {
         let message = format!("no erratum fits `{}`", filter.join(" "));
         return Err(Failure::new(Code::NothingSelected, message).hint("mmt errata list"));
     }
-    terminal.start_double("errata")?;
+    terminal.start_only(Precision::F64, "errata")?;
     let mut cells = vec![vec!["id".into(), "note".into(), "claim".into()]];
     for row in &rows {
         let fields = json!({ "id": row.id, "section": row.section, "claim": row.claim, "correction": row.correction,
@@ -100,7 +100,7 @@ fn judged(row: &Erratum) -> (bool, String, bool, String) {
 }
 
 fn show(rows: &[&Erratum], terminal: &Terminal) -> Done {
-    terminal.start_double("errata")?;
+    terminal.start_only(Precision::F64, "errata")?;
     let mut all = true;
     for row in rows {
         let (fails, written, holds, corrected) = judged(row);
@@ -131,7 +131,7 @@ fn show(rows: &[&Erratum], terminal: &Terminal) -> Done {
 }
 
 fn run_all(rows: &[&Erratum], terminal: &Terminal) -> Done {
-    terminal.start_double("errata")?;
+    terminal.start_only(Precision::F64, "errata")?;
     let mut failed = 0;
     for row in rows {
         let (fails, written, holds, corrected) = judged(row);

@@ -3,6 +3,7 @@
 //! One file per verb: a struct `Args` for clap, whose doc comment is the help, and
 //! `run(&Args, &Terminal) -> Done`. Only `terminal.rs` writes to the terminal.
 
+mod bench;
 mod completions;
 mod equations;
 mod errata;
@@ -45,6 +46,7 @@ enum Verb {
     Explain(explain::Args),
     Errata(errata::Args),
     Parity(parity::Args),
+    Bench(bench::Args),
     Completions(completions::Args),
 }
 
@@ -55,6 +57,7 @@ fn run(verb: &Verb, terminal: &Terminal) -> Done {
         Verb::Explain(args) => explain::run(args, terminal),
         Verb::Errata(args) => errata::run(args, terminal),
         Verb::Parity(args) => parity::run(args, terminal),
+        Verb::Bench(args) => bench::run(args, terminal),
         Verb::Completions(args) => completions::run(args, terminal, &mut Program::command()),
     }
 }

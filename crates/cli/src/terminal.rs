@@ -128,12 +128,12 @@ impl Terminal {
         self.options.precision.unwrap_or(default)
     }
 
-    /// The first line of a verb that computes in double precision whatever it is asked.
-    pub fn start_double(&self, verb: &str) -> Result<(), Failure> {
-        if self.options.precision == Some(Precision::F32) {
-            return Err(Failure::usage(format!("mmt {verb} computes in f64 only")));
+    /// The first line of a verb that computes in one number type only.
+    pub fn start_only(&self, precision: Precision, verb: &str) -> Result<(), Failure> {
+        if self.options.precision.is_some_and(|asked| asked != precision) {
+            return Err(Failure::usage(format!("mmt {verb} computes in {} only", precision.name())));
         }
-        self.start(Precision::F64, "")
+        self.start(precision, "")
     }
 
     /// One line, or several, of text.

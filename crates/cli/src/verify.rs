@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::equations::{card, place};
 use crate::failure::{Code, Done, Failure};
 use crate::names::{did_you_mean, selects};
-use crate::terminal::{Align, BAD, BOLD, GOOD, Terminal, columns, paint, table, wrap};
+use crate::terminal::{Align, BAD, BOLD, GOOD, Precision, Terminal, columns, paint, table, wrap};
 
 /// Seeds that every property is tried with.
 const DRAWS: u64 = 16;
@@ -88,7 +88,7 @@ struct Wrong {
 /// Runs the verb.
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
     let checks = select(args, terminal.options.seed)?;
-    terminal.start_double("verify")?;
+    terminal.start_only(Precision::F64, "verify")?;
     let start = Instant::now();
     let bar = terminal.progress(checks.len() as u64, "verify");
     let hook = panic::take_hook();

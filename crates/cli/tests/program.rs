@@ -1,42 +1,11 @@
 //! The program as people and scripts see it.
 
+mod common;
+
 use std::io::Read;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 
-fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mmt"));
-    command.args(arguments).env("LC_ALL", "C.UTF-8").env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
-    command
-}
-
-fn mmt(arguments: &[&str]) -> Output {
-    program(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// Standard output of a command that succeeds.
-fn shown(arguments: &[&str]) -> String {
-    let output = mmt(arguments);
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
-    text(&output.stdout)
-}
-
-/// Exit code and standard error of a command that fails and says nothing on standard output.
-fn refused(arguments: &[&str]) -> (i32, String) {
-    let output = mmt(arguments);
-    assert_eq!(text(&output.stdout), "", "{arguments:?}");
-    (output.status.code().unwrap(), text(&output.stderr))
-}
-
-fn events(arguments: &[&str]) -> Vec<serde_json::Value> {
-    let events: Vec<serde_json::Value> =
-        shown(arguments).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(events.iter().all(|event| event["schema"] == "mmt-event/1"));
-    events
-}
+use common::{events, mmt, program, refused, shown, text};
 
 #[test]
 fn the_first_line_says_version_number_type_threads_and_seed() {

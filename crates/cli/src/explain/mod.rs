@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::equations::{card, place, unknown};
 use crate::failure::{Code, Done, Failure};
 use crate::names::selects;
-use crate::terminal::{BAD, BOLD, GOOD, Terminal, paint};
+use crate::terminal::{BAD, BOLD, GOOD, Precision, Terminal, paint};
 use inputs::Input;
 use sheet::Sheet;
 
@@ -172,7 +172,7 @@ fn explain<L: Lesson>(args: &Args, terminal: &Terminal) -> Done {
     let arrays: Vec<Array2<f64>> = inputs.iter().map(|input| input.array.clone()).collect();
     let lecture = L::teach(&arrays, &settings)?;
     let backward = args.backward || settings.dropped.is_some();
-    terminal.start_double("explain")?;
+    terminal.start_only(Precision::F64, "explain")?;
     let names = &inputs[..inputs.len() - 1];
     let shape = |input: &Input| format!("{}: {}x{}", input.name, input.array.nrows(), input.array.ncols());
     let shapes: Vec<String> = names.iter().map(shape).collect();

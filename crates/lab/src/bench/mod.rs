@@ -1,8 +1,9 @@
-//! Benchmark cases: fixed shapes, the same as those of `docs/bench/peers_torch.py`, so that two libraries can be
-//! timed side by side.
+//! Benchmark cases: fixed names and shapes, so that two libraries, or two versions of one, can be timed side by side.
 
 mod models;
 mod operations;
+mod tiny;
+mod training;
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -45,9 +46,12 @@ pub fn cases() -> Vec<Case> {
     let mut list = Vec::new();
     operations::products(&mut list);
     operations::rows(&mut list);
+    operations::losses(&mut list);
     operations::convolutions(&mut list);
     models::attention(&mut list);
     models::blocks(&mut list);
+    operations::optimizers(&mut list);
+    tiny::tiny(&mut list);
     list
 }
 

@@ -1,9 +1,10 @@
 //! Cases of attention and of whole blocks.
 
-use mmt_blocks::{Activation, AttentionKind, BlockConfig, DeadRows, Heads, Mask, PreLn, Tiles};
-use mmt_tensor::{Ragged, Random, Tree};
+use mmt_blocks::{Activation, AttentionKind, BlockConfig, DeadRows, Heads, Mask, PreLn, PreLnTape, Tiles};
+use mmt_tensor::{Ragged, Random};
 use ndarray::Array2;
 
+use super::training::Passes;
 use super::{Case, case, job};
 
 /// Causal attention of 8 heads of width 64 over `n` tokens.
@@ -36,38 +37,40 @@ pub fn attention(list: &mut Vec<Case>) {
 
 /// A block that normalizes first: `a` with 8 samples of 128 tokens of width 256, `b` with 4 of 197 of width 768.
 pub fn blocks(list: &mut Vec<Case>) {
-    block(list, "block_a", 8, 128, 256, 8);
-    block(list, "block_b", 4, 197, 768, 12);
+    block::<8, 128, 256, 8>(list, "block_a");
+    block::<4, 197, 768, 12>(list, "block_b");
 }
 
-fn block(list: &mut Vec<Case>, name: &str, samples: usize, n: usize, width: usize, heads: usize) {
-    let tokens = samples * n;
-    let flops = 2.0 * (tokens * (12 * width * width + 2 * n * width)) as f64;
-    let inputs = move || {
+/// What a block reads, and the gradient of what it returns.
+struct BlockInput {
+    x: Array2<f32>,
+    rows: Ragged,
+    dy: Array2<f32>,
+}
+
+fn block<const SAMPLES: usize, const N: usize, const WIDTH: usize, const HEADS: usize>(
+    list: &mut Vec<Case>,
+    name: &str,
+) {
+    let make = || {
         let mut random = Random::seed(1);
         let config = BlockConfig {
-            width,
-            heads,
-            hidden: 4 * width,
+            width: WIDTH,
+            heads: HEADS,
+            hidden: 4 * WIDTH,
             activation: Activation::Gelu,
             eps: 1e-5,
             attention: AttentionKind::Plain,
         };
         let block = PreLn::<f32>::new(&config, &mut random).expect("heads that divide the width");
-        let x: Array2<f32> = random.normal((tokens, width), 1.0);
-        let dy: Array2<f32> = random.normal((tokens, width), 1.0 / 1024.0);
-        (block, x, dy, Ragged::even(samples, n))
+        let x = random.normal((SAMPLES * N, WIDTH), 1.0);
+        let dy = random.normal((SAMPLES * N, WIDTH), 1.0 / 1024.0);
+        (block, BlockInput { x, rows: Ragged::even(SAMPLES, N), dy })
     };
-    list.push(case(name, "fwd", flops, move || {
-        let (block, x, _, rows) = inputs();
-        job(move || block.forward(&x, &rows, &Mask::None))
-    }));
-    list.push(case(name, "fwdbwd", 3.0 * flops, move || {
-        let (block, x, dy, rows) = inputs();
-        job(move || {
-            let (y, tape) = block.forward(&x, &rows, &Mask::None).expect("finite tokens");
-            let mut grad = block.zeros_like();
-            (y, block.backward(&tape, &dy, &mut grad), grad)
-        })
-    }));
+    let passes = Passes::<PreLn<f32>, BlockInput, (Array2<f32>, PreLnTape<f32>)> {
+        forward: |block, input| block.forward(&input.x, &input.rows, &Mask::None),
+        backward: |block, input, (_, tape), grad| drop(block.backward(tape, &input.dy, grad)),
+    };
+    let flops = 2.0 * (SAMPLES * N * (12 * WIDTH * WIDTH + 2 * N * WIDTH)) as f64;
+    passes.cases(list, name, flops, make);
 }

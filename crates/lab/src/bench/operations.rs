@@ -1,11 +1,12 @@
 //! Cases of single operations.
 
 use mmt_tensor::ops::{
-    Conv, conv, conv_backward, gelu, gelu_backward, layer_norm, layer_norm_backward, matmul, softmax,
-    softmax_backward,
+    Conv, OnEmpty, conv, conv_backward, cross_entropy, cross_entropy_backward, gelu, gelu_backward,
+    layer_norm, layer_norm_backward, matmul, softmax, softmax_backward,
 };
-use mmt_tensor::{Random, Tree};
-use ndarray::{Array, Array1, Dim, Dimension, ShapeBuilder};
+use mmt_tensor::optim::{AdamConfig, AdamW};
+use mmt_tensor::{Random, Tree, parallel};
+use ndarray::{Array, Array1, Array2, Dim, Dimension, ShapeBuilder};
 
 use super::{Case, case, job};
 
@@ -34,6 +35,21 @@ pub fn products(list: &mut Vec<Case>) {
             job(move || matmul(&a, &b))
         }));
     }
+    many(list, "nt", 48, [197, 64, 197]);
+    many(list, "nn", 48, [197, 197, 64]);
+}
+
+/// Many small products at once: the scores and the mixing of values of attention heads.
+fn many(list: &mut Vec<Case>, kind: &'static str, count: usize, [n, k, m]: [usize; 3]) {
+    let flops = 2.0 * (count * n * k * m) as f64;
+    list.push(case(format!("{kind}_b{count}_{n}x{k}x{m}"), "fwd", flops, move || {
+        let draw = |i: usize| {
+            let b: Array2<f32> = if kind == "nt" { draw(2, (m, k)).reversed_axes() } else { draw(2, (k, m)) };
+            (draw(1 + i as u64, (n, k)), b)
+        };
+        let pairs: Vec<_> = (0..count).map(draw).collect();
+        job(move || parallel::map(count, 2 * n * k * m, |i| matmul(&pairs[i].0, &pairs[i].1)))
+    }));
 }
 
 /// Operations on the rows of a matrix `[1024, 3072]`.
@@ -45,7 +61,7 @@ pub fn rows(list: &mut Vec<Case>) {
         (draw(1, SHAPE), gamma, beta, draw(2, SHAPE))
     };
     list.push(case("layernorm", "fwd", 0.0, move || {
-        let (x, gamma, beta, _) = norm();
+        let (x, gamma, beta) = (draw(1, SHAPE), draw(3, SHAPE.1), draw(4, SHAPE.1));
         job(move || layer_norm(&x, &gamma, &beta, 1e-5))
     }));
     list.push(case("layernorm", "fwdbwd", 0.0, move || {
@@ -57,7 +73,7 @@ pub fn rows(list: &mut Vec<Case>) {
         })
     }));
     list.push(case("softmax", "fwd", 0.0, move || {
-        let (x, _) = inputs();
+        let x = draw(1, SHAPE);
         job(move || softmax(&x))
     }));
     list.push(case("softmax", "fwdbwd", 0.0, move || {
@@ -69,13 +85,47 @@ pub fn rows(list: &mut Vec<Case>) {
         })
     }));
     list.push(case("gelu", "fwd", 0.0, move || {
-        let (x, _) = inputs();
+        let x = draw(1, SHAPE);
         job(move || gelu(&x))
     }));
     list.push(case("gelu", "fwdbwd", 0.0, move || {
         let (x, dy) = inputs();
         job(move || (gelu(&x), gelu_backward(&x, &dy)))
     }));
+}
+
+/// The loss of a language model: 1024 tokens, 30522 words.
+pub fn losses(list: &mut Vec<Case>) {
+    let inputs = || {
+        let mut random = Random::seed(2);
+        let labels: Vec<_> = (0..1024).map(|_| Some(random.below(30522))).collect();
+        (draw(1, (1024, 30522)), labels)
+    };
+    list.push(case("xent", "fwd", 0.0, move || {
+        let (z, labels) = inputs();
+        job(move || cross_entropy(&z, &labels, OnEmpty::Refuse))
+    }));
+    list.push(case("xent", "fwdbwd", 0.0, move || {
+        let (z, labels) = inputs();
+        job(move || {
+            let (loss, tape) = cross_entropy(&z, &labels, OnEmpty::Refuse).expect("finite logits");
+            (loss, cross_entropy_backward(&tape, &z, &labels, 1.0))
+        })
+    }));
+}
+
+/// The update of ten million parameters, in one array and in a hundred.
+pub fn optimizers(list: &mut Vec<Case>) {
+    for (name, count) in [("adamw10m", 1), ("adamw10m_100", 100)] {
+        list.push(case(name, "step", 0.0, move || {
+            let arrays = |seed| -> Vec<Array1<f32>> {
+                (0..count).map(|i| draw(seed + i as u64, 10_000_000 / count)).collect()
+            };
+            let (mut model, grad) = (arrays(1), arrays(1001));
+            let mut adamw = AdamW::new(&model, AdamConfig::ADAMW).expect("valid settings");
+            job(move || adamw.step(&mut model, &grad, 1e-4).expect("finite gradients"))
+        }));
+    }
 }
 
 /// The stem of an image network, and a first layer over clips.

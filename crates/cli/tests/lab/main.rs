@@ -1,0 +1,6 @@
+//! The verbs that compute on data: `bench`.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bench;
