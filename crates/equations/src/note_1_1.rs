@@ -10,4 +10,8 @@ equations! { "1.1",
     masked_attention = "eq-1.5-masked-attention": mmt_blocks::Mask => checks::masked_attention;
     cross_attention = "eq-1.6-cross-attention": mmt_blocks::MultiHead => checks::cross_attention;
     ffn = "eq-1.7-ffn": mmt_blocks::Ffn => checks::ffn;
+    relu = "eq-1.8-relu": mmt_tensor::ops::relu => checks::relu;
+    gelu = "eq-1.9-gelu-erf": mmt_tensor::ops::gelu => checks::gelu;
+    gelu_tanh = "eq-1.10-gelu-tanh": mmt_tensor::ops::gelu_tanh => checks::gelu_tanh;
+    quick_gelu = "eq-1.11-quickgelu": mmt_tensor::ops::quick_gelu => checks::quick_gelu;
 }

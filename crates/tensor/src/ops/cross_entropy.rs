@@ -46,8 +46,8 @@ tree!(CrossEntropyTape { log_sums; counted });
 ///
 /// # Errors
 /// [`Error::ShapeMismatch`] if there is not one label per row; [`Error::IndexOutOfRange`] for a label that is not a
-/// column; [`Error::EmptyInput`] if no row has a label, unless `on_empty` says zero; [`Error::NonFinite`] for NaN and
-/// infinities in `z`.
+/// column; [`Error::EmptyInput`] for no column, and if no row has a label, unless `on_empty` says zero;
+/// [`Error::NonFinite`] for NaN and infinities in `z`, also in a row without a label.
 pub fn cross_entropy<R: Real>(
     z: &ArrayRef2<R>,
     labels: &[Option<usize>],
@@ -55,6 +55,9 @@ pub fn cross_entropy<R: Real>(
 ) -> Result<(R, CrossEntropyTape<R>)> {
     let (n, k) = z.dim();
     check_shape("cross_entropy: labels", &[labels.len()], &[n])?;
+    if k == 0 {
+        return Err(Error::EmptyInput { at: "cross_entropy: z" });
+    }
     labels.iter().flatten().try_for_each(|&y| check_index("cross_entropy: label", y, k))?;
     let counted = labels.iter().flatten().count();
     if counted == 0 && on_empty == OnEmpty::Refuse {
@@ -69,16 +72,21 @@ pub fn cross_entropy<R: Real>(
         COST * k,
         #[inline(always)]
         |i, out| {
-            if labels[i].is_some() {
-                out[0] = log_sum_exp_row(&rows[i * k..(i + 1) * k]);
-            }
+            let z = &rows[i * k..(i + 1) * k];
+            // A single -∞ would not show in the sum, nor anything in a row that is not read.
+            let finite = z.iter().fold(true, |finite, z| finite & z.is_finite());
+            out[0] = match (finite, labels[i]) {
+                (false, _) => R::of(f64::NAN),
+                (true, Some(_)) => log_sum_exp_row(z),
+                (true, None) => R::of(0.0),
+            };
         },
     );
     let losses: Vec<R> = (labels.iter().enumerate())
         .map(|(i, y)| y.map_or(R::of(0.0), |y| log_sums[i] - rows[i * k + y]))
         .collect();
     let loss = sum(&losses) / R::of(counted.max(1) as f64);
-    if !loss.is_finite() {
+    if !loss.is_finite() || check_finite("cross_entropy: z", &log_sums).is_err() {
         check_finite("cross_entropy: z", z)?;
         return Err(Error::NonFinite { at: "cross_entropy: loss" });
     }
@@ -140,6 +148,7 @@ mod tests {
         assert_eq!(text(&z, &[Some(0)]), "cross_entropy: labels: expected shape [2], got [1]");
         assert_eq!(text(&z, &[Some(0), Some(3)]), "cross_entropy: label: index 3 is outside a table of 3");
         assert_eq!(text(&Array2::zeros((0, 3)), &[]), "cross_entropy: labels: empty");
+        assert_eq!(text(&Array2::zeros((2, 0)), &[None, None]), "cross_entropy: z: empty");
     }
 
     #[test]
@@ -154,8 +163,18 @@ mod tests {
     #[test]
     fn a_number_that_is_not_finite_is_refused() {
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            let z = Array2::from_elem((2, 3), bad);
-            assert_eq!(text(&z, &[Some(0), Some(1)]), "cross_entropy: z: not a finite number");
+            for at in [(0, 0), (0, 2), (1, 1)] {
+                let mut z = Array2::zeros((2, 3));
+                z[at] = bad;
+                assert_eq!(text(&z, &[Some(0), Some(1)]), "cross_entropy: z: not a finite number");
+                assert_eq!(text(&z, &[Some(0), None]), "cross_entropy: z: not a finite number");
+            }
         }
+    }
+
+    #[test]
+    fn a_loss_that_overflows_is_refused() {
+        let z = ndarray::array![[-1e308, 1e308]];
+        assert_eq!(text(&z, &[Some(0)]), "cross_entropy: loss: not a finite number");
     }
 }

@@ -181,6 +181,10 @@ mod tests {
             text(run(&x, 0.0, 0.0, 2)),
             "frozen_norm: eps: must not be negative and positive where a variance is zero, got 0"
         );
+        assert_eq!(
+            text(run(&x, 1.0, -1.0, 2)),
+            "frozen_norm: eps: must not be negative and positive where a variance is zero, got -1"
+        );
         assert_eq!(text(run(&x, f64::NAN, 1e-5, 2)), "frozen_norm: variance: not a finite number");
         assert_eq!(text(run(&(&x + f64::NAN), 1.0, 1e-5, 2)), "frozen_norm: x: not a finite number");
         assert_eq!(text(run(&Array3::zeros((0, 2, 3)), 1.0, 1e-5, 2)), "frozen_norm: x: empty");

@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayRef, Dimension};
 
 use crate::parallel::{try_map_elements, zip_elements};
-use crate::{Real, Result};
+use crate::{Real, Result, check_not_empty};
 
 /// Rough operations per element, for the decision to use threads.
 const COST: usize = 20;
@@ -23,8 +23,10 @@ const COST: usize = 20;
 /// ViLT use this form.
 ///
 /// # Errors
+/// [`Error::EmptyInput`](crate::Error::EmptyInput) for no element;
 /// [`Error::NonFinite`](crate::Error::NonFinite) for NaN and infinities.
 pub fn gelu<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Result<Array<R, D>> {
+    check_not_empty("gelu: x", x)?;
     try_map_elements(
         "gelu: x",
         x,
@@ -64,7 +66,7 @@ pub fn gelu_backward<R: Real, D: Dimension>(x: &ArrayRef<R, D>, dy: &ArrayRef<R,
 
 #[cfg(test)]
 mod tests {
-    use ndarray::array;
+    use ndarray::{Array1, array};
 
     use super::*;
 
@@ -73,5 +75,10 @@ mod tests {
         for x in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             assert_eq!(gelu(&array![0.0, x]).unwrap_err().to_string(), "gelu: x: not a finite number");
         }
+    }
+
+    #[test]
+    fn nothing_is_refused() {
+        assert_eq!(gelu(&Array1::<f64>::zeros(0)).unwrap_err().to_string(), "gelu: x: empty");
     }
 }

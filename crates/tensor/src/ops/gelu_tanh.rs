@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayRef, Dimension};
 
 use crate::parallel::{try_map_elements, zip_elements};
-use crate::{Real, Result};
+use crate::{Real, Result, check_not_empty};
 
 /// Rough operations per element, for the decision to use threads.
 const COST: usize = 20;
@@ -27,8 +27,10 @@ const FAR: f64 = 20.0;
 /// default of its library) uses this form.
 ///
 /// # Errors
+/// [`Error::EmptyInput`](crate::Error::EmptyInput) for no element;
 /// [`Error::NonFinite`](crate::Error::NonFinite) for NaN and infinities.
 pub fn gelu_tanh<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Result<Array<R, D>> {
+    check_not_empty("gelu_tanh: x", x)?;
     let a = (R::of(2.0) / R::pi()).sqrt();
     try_map_elements(
         "gelu_tanh: x",
@@ -78,7 +80,7 @@ pub fn gelu_tanh_backward<R: Real, D: Dimension>(x: &ArrayRef<R, D>, dy: &ArrayR
 
 #[cfg(test)]
 mod tests {
-    use ndarray::array;
+    use ndarray::{Array1, array};
 
     use super::*;
 
@@ -88,6 +90,11 @@ mod tests {
             let error = gelu_tanh(&array![0.0, x]).unwrap_err();
             assert_eq!(error.to_string(), "gelu_tanh: x: not a finite number");
         }
+    }
+
+    #[test]
+    fn nothing_is_refused() {
+        assert_eq!(gelu_tanh(&Array1::<f64>::zeros(0)).unwrap_err().to_string(), "gelu_tanh: x: empty");
     }
 
     #[test]

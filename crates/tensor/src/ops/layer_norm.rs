@@ -201,8 +201,24 @@ mod tests {
         assert_eq!(text(run(Array2::zeros((0, 3)), 1e-5)), "layer_norm: x: empty");
         assert_eq!(text(run(array![[1.0, f64::NAN]], 1e-5)), "layer_norm: x: not a finite number");
         assert_eq!(text(run(array![[1.0, f64::INFINITY]], 1e-5)), "layer_norm: x: not a finite number");
-        let x = Array2::zeros((2, 3));
-        let short = layer_norm(&x, &Array1::<f64>::ones(2), &Array1::zeros(3), 1e-5).unwrap_err();
-        assert_eq!(short.to_string(), "layer_norm: gamma: expected shape [3], got [2]");
+        assert_eq!(text(run(array![[1.0, 2.0]], -1.0)), "layer_norm: eps: must be positive, got -1");
+        assert_eq!(text(run(array![[1.0, 2.0]], f64::NAN)), "layer_norm: eps: must be positive, got NaN");
+        let big = text(run(array![[1e200, -1e200]], 1e-5));
+        assert_eq!(big, "layer_norm: variance of x: not a finite number");
+    }
+
+    #[test]
+    fn gains_and_shifts_that_do_not_fit_are_refused_by_name() {
+        let text = |gamma: Array1<f64>, beta: Array1<f64>| {
+            let x = array![[1.0, 2.0, 3.0], [1.0, 1.0, 1.0]];
+            layer_norm(&x, &gamma, &beta, 1e-5).unwrap_err().to_string()
+        };
+        let (ones, zeros) = (Array1::ones, Array1::zeros);
+        assert_eq!(text(ones(2), zeros(3)), "layer_norm: gamma: expected shape [3], got [2]");
+        assert_eq!(text(ones(3), zeros(4)), "layer_norm: beta: expected shape [3], got [4]");
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(text(ones(3) * bad, zeros(3)), "layer_norm: gamma: not a finite number");
+            assert_eq!(text(ones(3), zeros(3) + bad), "layer_norm: beta: not a finite number");
+        }
     }
 }

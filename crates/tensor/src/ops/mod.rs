@@ -8,6 +8,7 @@ pub mod cross_entropy;
 pub mod frozen_norm;
 pub mod gelu;
 pub mod gelu_tanh;
+pub mod kl_divergence;
 pub mod layer_norm;
 pub mod linear;
 pub mod log_softmax;
@@ -26,6 +27,7 @@ pub use cross_entropy::{CrossEntropyTape, OnEmpty, cross_entropy, cross_entropy_
 pub use frozen_norm::{Statistics, frozen_norm, frozen_norm_backward};
 pub use gelu::{gelu, gelu_backward};
 pub use gelu_tanh::{gelu_tanh, gelu_tanh_backward};
+pub use kl_divergence::{kl_divergence, kl_divergence_backward, kl_divergence_backward_targets};
 pub use layer_norm::{LayerNormTape, layer_norm, layer_norm_backward};
 pub use linear::{linear, linear_backward};
 pub use log_softmax::{log_softmax, log_softmax_backward, log_sum_exp, log_sum_exp_backward};
@@ -33,8 +35,5 @@ pub use matmul::{add_matmul, matmul, set_matmul};
 pub use max_pool::{Pool, max_pool, max_pool_backward};
 pub use quick_gelu::{quick_gelu, quick_gelu_backward};
 pub use relu::{relu, relu_backward};
-pub use soft_cross_entropy::{
-    SoftCrossEntropyTape, kl_divergence, kl_divergence_backward, soft_cross_entropy,
-    soft_cross_entropy_backward,
-};
+pub use soft_cross_entropy::{SoftCrossEntropyTape, soft_cross_entropy, soft_cross_entropy_backward};
 pub use softmax::{softmax, softmax_backward};

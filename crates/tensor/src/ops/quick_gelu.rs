@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayRef, Dimension};
 
 use crate::parallel::{try_map_elements, zip_elements};
-use crate::{Real, Result};
+use crate::{Real, Result, check_not_empty};
 
 /// Rough operations per element, for the decision to use threads.
 const COST: usize = 15;
@@ -26,8 +26,10 @@ const SLOPE: f64 = 1.702;
 /// Source: Hendrycks & Gimpel 2016, *Gaussian Error Linear Units*, section 2. The released code of CLIP uses this form.
 ///
 /// # Errors
+/// [`Error::EmptyInput`](crate::Error::EmptyInput) for no element;
 /// [`Error::NonFinite`](crate::Error::NonFinite) for NaN and infinities.
 pub fn quick_gelu<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Result<Array<R, D>> {
+    check_not_empty("quick_gelu: x", x)?;
     try_map_elements(
         "quick_gelu: x",
         x,
@@ -62,7 +64,7 @@ pub fn quick_gelu_backward<R: Real, D: Dimension>(x: &ArrayRef<R, D>, dy: &Array
 
 #[cfg(test)]
 mod tests {
-    use ndarray::array;
+    use ndarray::{Array1, array};
 
     use super::*;
 
@@ -72,6 +74,11 @@ mod tests {
             let error = quick_gelu(&array![0.0, x]).unwrap_err();
             assert_eq!(error.to_string(), "quick_gelu: x: not a finite number");
         }
+    }
+
+    #[test]
+    fn nothing_is_refused() {
+        assert_eq!(quick_gelu(&Array1::<f64>::zeros(0)).unwrap_err().to_string(), "quick_gelu: x: empty");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayRef, Dimension};
 
 use crate::parallel::{try_map_elements, zip_elements};
-use crate::{Real, Result};
+use crate::{Real, Result, check_not_empty};
 
 /// The rectified linear unit.
 ///
@@ -17,8 +17,10 @@ use crate::{Real, Result};
 /// Source: Nair & Hinton 2010, *Rectified Linear Units Improve Restricted Boltzmann Machines*.
 ///
 /// # Errors
+/// [`Error::EmptyInput`](crate::Error::EmptyInput) for no element;
 /// [`Error::NonFinite`](crate::Error::NonFinite) for NaN and infinities: a maximum would turn a NaN into 0.
 pub fn relu<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Result<Array<R, D>> {
+    check_not_empty("relu: x", x)?;
     try_map_elements(
         "relu: x",
         x,
@@ -48,14 +50,20 @@ pub fn relu_backward<R: Real, D: Dimension>(x: &ArrayRef<R, D>, dy: &ArrayRef<R,
 
 #[cfg(test)]
 mod tests {
-    use ndarray::array;
+    use ndarray::{Array1, array};
 
     use super::*;
 
     #[test]
-    fn a_nan_is_refused() {
-        let error = relu(&array![1.0, f64::NAN]).unwrap_err();
-        assert_eq!(error.to_string(), "relu: x: not a finite number");
+    fn nan_and_infinity_are_refused() {
+        for x in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(relu(&array![1.0, x]).unwrap_err().to_string(), "relu: x: not a finite number");
+        }
+    }
+
+    #[test]
+    fn nothing_is_refused() {
+        assert_eq!(relu(&Array1::<f64>::zeros(0)).unwrap_err().to_string(), "relu: x: empty");
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! Cross entropy and Kullback-Leibler divergence with soft targets.
+//! Cross entropy with soft targets.
 
 use ndarray::{Array1, Array2, ArrayRef2};
 
 use crate::ops::log_softmax::log_sum_exp;
-use crate::ops::sum::{dot, sum, sum_of, sum_of_2};
+use crate::ops::sum::{dot, sum, sum_of_2};
 use crate::parallel::{contiguous, elements, for_rows, slice_of};
 use crate::simd::vectorize;
-use crate::{Error, Real, Result, check_finite, check_shape, tree};
+use crate::{Error, Real, Result, check_finite, check_not_empty, check_shape, tree};
 
 /// Rough operations per element, for the decision to use threads.
 const COST: usize = 12;
@@ -39,20 +39,25 @@ tree!(SoftCrossEntropyTape { log_sums });
 /// # Errors
 /// [`Error::ShapeMismatch`] if `t` is not of the shape of `z`; [`Error::EmptyInput`] for no row;
 /// [`Error::InvalidDistribution`] for a target that is negative or sums to something else than 1 (by more than 1e-4);
-/// [`Error::NonFinite`] for NaN and infinities.
+/// [`Error::NonFinite`] for NaN and infinities, and for a loss that overflows.
 pub fn soft_cross_entropy<R: Real>(
     z: &ArrayRef2<R>,
     t: &ArrayRef2<R>,
 ) -> Result<(R, SoftCrossEntropyTape<R>)> {
     check_shape("soft_cross_entropy: t", t.shape(), z.shape())?;
+    check_not_empty("soft_cross_entropy: z", z)?;
     check_finite("soft_cross_entropy: z", z)?;
     check_distributions("soft_cross_entropy: t", t)?;
     let log_sums = log_sum_exp(z)?;
     let losses = map_rows(z, t, |i, z, t| sum(t) * log_sums[i] - dot(t, z));
-    Ok((sum(&losses) / R::of(z.nrows() as f64), SoftCrossEntropyTape { log_sums }))
+    let loss = sum(&losses) / R::of(z.nrows() as f64);
+    if !loss.is_finite() {
+        return Err(Error::NonFinite { at: "soft_cross_entropy: loss" });
+    }
+    Ok((loss, SoftCrossEntropyTape { log_sums }))
 }
 
-/// Gradient of [`soft_cross_entropy`] and of [`kl_divergence`] with respect to the logits.
+/// Gradient of [`soft_cross_entropy`] with respect to the logits.
 ///
 /// **eq-0.5-soft-cross-entropy, backward**
 /// ```math
@@ -88,45 +93,12 @@ pub fn soft_cross_entropy_backward<R: Real>(
     dz
 }
 
-/// The mean Kullback-Leibler divergence of the softmax of the logits from the targets.
-///
-/// **eq-0.5-kl-divergence**
-/// ```math
-/// \mathrm{KL}(t \,\|\, p) = \frac1n \sum_{i,k} t_{ik} \log \frac{t_{ik}}{p_{ik}} = \ell - H(t), \qquad 0 \log 0 = 0
-/// ```
-///
-/// `z: [n, k]`, `t: [n, k]` → a number, the mean over the rows
-///
-/// Source: Kullback & Leibler 1951, *On Information and Sufficiency*.
-///
-/// # Errors
-/// As [`soft_cross_entropy`].
-pub fn kl_divergence<R: Real>(z: &ArrayRef2<R>, t: &ArrayRef2<R>) -> Result<(R, SoftCrossEntropyTape<R>)> {
-    let (loss, tape) = soft_cross_entropy(z, t)?;
-    let entropies =
-        map_rows(t, t, |_, t, _| sum_of(t, |t| if t > R::of(0.0) { -t * t.ln() } else { R::of(0.0) }));
-    Ok((loss - sum(&entropies) / R::of(z.nrows() as f64), tape))
-}
-
-/// Gradient of [`kl_divergence`] with respect to the logits.
-///
-/// **eq-0.5-kl-divergence, backward**
-/// ```math
-/// \bar z_{ik} = \frac{\bar\ell}{n} \bigl( s_i\, p_{ik} - t_{ik} \bigr)
-/// ```
-///
-/// Derivation: the entropy of the targets does not depend on `z`, so the gradient is that of the cross entropy.
-pub fn kl_divergence_backward<R: Real>(
-    tape: &SoftCrossEntropyTape<R>,
-    z: &ArrayRef2<R>,
-    t: &ArrayRef2<R>,
-    dl: R,
-) -> Array2<R> {
-    soft_cross_entropy_backward(tape, z, t, dl)
-}
-
 /// `f(i, a_i, b_i)` of every row.
-fn map_rows<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>, f: impl Fn(usize, &[R], &[R]) -> R) -> Vec<R> {
+pub(crate) fn map_rows<R: Real>(
+    a: &ArrayRef2<R>,
+    b: &ArrayRef2<R>,
+    f: impl Fn(usize, &[R], &[R]) -> R,
+) -> Vec<R> {
     let (n, k) = a.dim();
     let (a, b) = (contiguous(a), contiguous(b));
     let (a, b) = (elements(&a), elements(&b));
@@ -156,7 +128,6 @@ mod tests {
     use super::*;
 
     fn text(z: Array2<f64>, t: Array2<f64>) -> String {
-        assert_eq!(soft_cross_entropy(&z, &t).unwrap_err(), kl_divergence(&z, &t).unwrap_err());
         soft_cross_entropy(&z, &t).unwrap_err().to_string()
     }
 
@@ -178,6 +149,10 @@ mod tests {
             let error = text(array![[0.0, bad]], array![[0.5, 0.5]]);
             assert_eq!(error, "soft_cross_entropy: z: not a finite number");
         }
-        assert_eq!(text(Array2::zeros((0, 2)), Array2::zeros((0, 2))), "log_sum_exp: z: empty");
+        assert_eq!(
+            text(array![[-1e308, 1e308]], array![[1.0, 0.0]]),
+            "soft_cross_entropy: loss: not a finite number"
+        );
+        assert_eq!(text(Array2::zeros((0, 2)), Array2::zeros((0, 2))), "soft_cross_entropy: z: empty");
     }
 }
