@@ -15,6 +15,7 @@ mod note_0;
 mod note_1_1;
 mod note_1_2;
 mod note_1_3;
+mod note_1_4;
 mod note_2;
 mod note_3;
 mod note_6_3;
@@ -57,9 +58,18 @@ pub struct Golden {
 
 /// All rows, in the order of the note.
 pub fn register() -> impl Iterator<Item = &'static Equation> {
-    [note_0::ROWS, note_1_1::ROWS, note_1_2::ROWS, note_1_3::ROWS, note_2::ROWS, note_3::ROWS, note_6_3::ROWS]
-        .into_iter()
-        .flatten()
+    [
+        note_0::ROWS,
+        note_1_1::ROWS,
+        note_1_2::ROWS,
+        note_1_3::ROWS,
+        note_1_4::ROWS,
+        note_2::ROWS,
+        note_3::ROWS,
+        note_6_3::ROWS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The row of an id.

@@ -1,4 +1,4 @@
-//! Section 1.3 of the note: the full Transformer, ViT and BERT.
+//! Section 1.3 of the note: the full Transformer and ViT.
 
 use crate::{checks, equations};
 
