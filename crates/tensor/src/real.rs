@@ -1,7 +1,6 @@
 //! The one numeric bound of the project.
 
 use std::fmt::Debug;
-use std::iter::Sum;
 use std::ops::{AddAssign, DivAssign, MulAssign, Neg, SubAssign};
 
 use ndarray::{ArrayView2, ArrayViewMut2, LinalgScalar, ScalarOperand};
@@ -22,7 +21,6 @@ pub trait Real:
     + SubAssign
     + MulAssign
     + DivAssign
-    + Sum
     + Debug
     + Send
     + Sync

@@ -108,7 +108,9 @@ fn merge((o_1, l_1): &Partial, (o_2, l_2): &Partial) -> Partial {
     let g = (l_1 - l_2).mapv(Real::sigmoid);
     let column = g.clone().insert_axis(ndarray::Axis(1));
     let o = o_1 * &column + o_2 * (1.0 - &column);
-    let l = ndarray::Zip::from(l_1).and(l_2).map_collect(|&a, &b| a.max(b) + (-(a - b).abs()).exp().ln_1p());
+    let l = ndarray::Zip::from(l_1)
+        .and(l_2)
+        .map_collect(|&a, &b| a.max(b) + Real::ln_1p(Real::exp(-(a - b).abs())));
     (o, l)
 }
 

@@ -1,6 +1,7 @@
 //! Evidence for `eq-0.10-frozen-norm`.
 
 use mmt_golden::Cases;
+use mmt_tensor::ops::sum::{row_sums, total};
 use mmt_tensor::ops::{Statistics, frozen_norm, frozen_norm_backward};
 use mmt_tensor::testing::{assert_close, assert_sums, check_backward, ramp};
 use mmt_tensor::{Dual, Random, Real, Result, Tree};
@@ -64,12 +65,12 @@ fn its_own_statistics_normalize_every_channel(random: &mut Random) {
     let c = x.shape()[1];
     let channels: Array2<f64> =
         x.view().permuted_axes([1, 0, 2, 3]).to_shape((c, x.len() / c)).expect("as many").to_owned();
-    let mean = channels.mean_axis(Axis(1)).expect("a pixel");
+    let mean = row_sums(&channels) / channels.ncols() as f64;
     let stored = Statistics { mean, variance: channels.var_axis(Axis(1), 0.0), eps: 0.0 };
     let y = frozen_norm(&x, &Array1::ones(c), &Array1::zeros(c), &stored).unwrap();
     for c in 0..c {
         let y = y.index_axis(Axis(1), c);
-        assert_close(&y.mean().expect("a pixel"), &0.0, 1e-9);
+        assert_close(&(total(&y) / y.len() as f64), &0.0, 1e-9);
         assert_close(&y.var(0.0), &1.0, 1e-9);
     }
 }

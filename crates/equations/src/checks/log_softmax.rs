@@ -39,7 +39,7 @@ fn draw(random: &mut Random) -> Array2<f64> {
 
 fn it_is_the_logarithm_of_a_softmax(random: &mut Random) {
     let z = draw(random);
-    assert_close(&log_softmax(&z).unwrap().mapv(f64::exp), &softmax(&z).unwrap(), 1e-14);
+    assert_close(&log_softmax(&z).unwrap().mapv(Real::exp), &softmax(&z).unwrap(), 1e-14);
 }
 
 fn a_shift_of_a_row_changes_nothing(random: &mut Random) {

@@ -43,7 +43,7 @@ fn maxima(z: &Array2<f64>) -> Array1<f64> {
 
 fn it_lies_just_above_the_maximum(random: &mut Random) {
     let z = draw(random);
-    let width = (z.ncols() as f64).ln();
+    let width: f64 = Real::ln(z.ncols() as f64);
     for (lse, m) in log_sum_exp(&z).unwrap().iter().zip(maxima(&z)) {
         assert!(m <= *lse && *lse <= m + width + 1e-14, "{lse} of a row with the maximum {m}");
     }

@@ -139,7 +139,8 @@ fn identities_give_the_form_of_the_note(random: &mut Random) {
 fn a_rotation_of_queries_and_keys_changes_nothing(random: &mut Random) {
     let layer = shake(&MultiHead::<f64>::new(4, 2, random).unwrap(), random.below(1 << 20) as u64);
     let x: Array2<f64> = random.uniform((3, 4), 1.5);
-    let (sin, cos) = (random.unit() * 6.3).sin_cos();
+    let angle = random.unit() * 6.3;
+    let (sin, cos) = (Real::sin(angle), Real::cos(angle));
     let rotation = ndarray::array![[cos, -sin], [sin, cos]];
     let mut rotated = layer.clone();
     for map in [&mut rotated.w_q, &mut rotated.w_k] {

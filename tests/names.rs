@@ -1,0 +1,128 @@
+//! The names of parameters are a file format: whoever renames a field changes this list, and says so in the changelog.
+
+use std::collections::BTreeSet;
+
+use mmt_blocks::{
+    Activation, AttentionKind, BlockConfig, CrossBlock, DecoderBlock, Embedding, Encoder, Ffn, LayerNorm,
+    Linear, MultiHead, NormOrder, Pooler, PostLn, PreLn, SelfAttention, TiedDecoder,
+};
+use mmt_fusion::EarlyConcat;
+use mmt_objectives::NextSentence;
+use mmt_tensor::{Random, Tree};
+use mmt_tests::sources;
+use mmt_tokenizers::EmbeddingSum;
+use mmt_tokenizers::image::{Order, PatchEmbedding};
+use mmt_tokenizers::text::TextEmbedding;
+
+const ATTENTION: &str = "w_q.weight w_q.bias w_k.weight w_k.bias w_v.weight w_v.bias w_o.weight w_o.bias";
+const FFN: &str = "w_1.weight w_1.bias w_2.weight w_2.bias";
+const NORM: &str = "gamma beta";
+
+/// `names` below `parent`.
+fn below(parent: &str, names: &str) -> String {
+    let names: Vec<String> = names.split_whitespace().map(|name| format!("{parent}.{name}")).collect();
+    names.join(" ")
+}
+
+/// The parts of a block, each a field and the names in it.
+fn block(parts: &[(&str, &str)]) -> String {
+    let parts: Vec<String> = parts.iter().map(|(field, names)| below(field, names)).collect();
+    parts.join(" ")
+}
+
+/// Every module with the names of its parameters, as they are stored.
+fn stored() -> Vec<(&'static str, String)> {
+    let pre = block(&[("norm_1", NORM), ("attn", ATTENTION), ("norm_2", NORM), ("ffn", FFN)]);
+    let stack = format!("{} norm.gamma norm.beta", below("blocks.0", &pre));
+    let decoder = [
+        ("norm_1", NORM),
+        ("attn", ATTENTION),
+        ("norm_2", NORM),
+        ("cross", ATTENTION),
+        ("norm_3", NORM),
+        ("ffn", FFN),
+    ];
+    vec![
+        ("Linear", "weight bias".into()),
+        ("LayerNorm", NORM.into()),
+        ("Embedding", "table".into()),
+        ("Ffn", FFN.into()),
+        ("MultiHead", ATTENTION.into()),
+        ("SelfAttention", "w_q.weight w_k.weight w_v.weight".into()),
+        ("PreLn", pre.clone()),
+        ("PostLn", block(&[("attn", ATTENTION), ("norm_1", NORM), ("ffn", FFN), ("norm_2", NORM)])),
+        ("CrossBlock", pre),
+        ("DecoderBlock", block(&decoder)),
+        ("Encoder", stack.clone()),
+        ("Pooler", "dense.weight dense.bias".into()),
+        ("TiedDecoder", "transform.weight transform.bias norm.gamma norm.beta bias".into()),
+        ("EmbeddingSum", "norm.gamma norm.beta".into()),
+        ("PatchEmbedding", "project.weight project.bias".into()),
+        ("TextEmbedding", "word.table position.table segment.table sum.norm.gamma sum.norm.beta".into()),
+        ("EarlyConcat", below("joint", &stack)),
+        ("NextSentence", "classifier.weight classifier.bias".into()),
+    ]
+}
+
+fn names(module: &impl Tree<f64>) -> String {
+    let names: Vec<String> = module.arrays().into_iter().map(|(name, _)| name).collect();
+    names.join(" ")
+}
+
+/// The same list from the code.
+fn current() -> Vec<(&'static str, String)> {
+    let random = &mut Random::seed(0);
+    let config = BlockConfig {
+        width: 4,
+        heads: 2,
+        hidden: 6,
+        activation: Activation::Gelu,
+        eps: 1e-5,
+        attention: AttentionKind::Plain,
+    };
+    let encoder = Encoder::new(NormOrder::Pre, 1, &config, random).unwrap();
+    vec![
+        ("Linear", names(&Linear::new(2, 3, random))),
+        ("LayerNorm", names(&LayerNorm::new(2, 1e-5))),
+        ("Embedding", names(&Embedding::new(2, 3, 0.02, random))),
+        ("Ffn", names(&Ffn::new(2, 3, Activation::Gelu, random).unwrap())),
+        ("MultiHead", names(&MultiHead::new(4, 2, random).unwrap())),
+        ("SelfAttention", names(&SelfAttention::new(4, 4, 4, 2, random).unwrap())),
+        ("PreLn", names(&PreLn::new(&config, random).unwrap())),
+        ("PostLn", names(&PostLn::new(&config, random).unwrap())),
+        ("CrossBlock", names(&CrossBlock::new(NormOrder::Pre, &config, 3, random).unwrap())),
+        ("DecoderBlock", names(&DecoderBlock::new(NormOrder::Pre, &config, 3, random).unwrap())),
+        ("Encoder", names(&encoder)),
+        ("Pooler", names(&Pooler::new(4, random))),
+        ("TiedDecoder", names(&TiedDecoder::new(4, 5, 1e-12, random))),
+        ("EmbeddingSum", names(&EmbeddingSum::new(4, 1e-12))),
+        ("PatchEmbedding", names(&PatchEmbedding::new(2, 3, 4, Order::Hwc, random))),
+        ("TextEmbedding", names(&TextEmbedding::new(5, 6, 4, 1e-12, random))),
+        ("EarlyConcat", names(&EarlyConcat { joint: encoder })),
+        ("NextSentence", names(&NextSentence::new(4, random))),
+    ]
+}
+
+#[test]
+fn parameters_keep_their_names() {
+    for ((module, stored), (_, current)) in stored().into_iter().zip(current()) {
+        assert_eq!(current, stored, "{module}");
+    }
+    assert_eq!(stored().len(), current().len());
+}
+
+/// Modules are the trees that are no tapes, in the crates that hold modules.
+#[test]
+fn every_module_is_in_the_list() {
+    let crates = ["blocks", "tokenizers", "fusion", "objectives", "efficiency"];
+    let mut modules = BTreeSet::new();
+    for (file, text) in sources() {
+        if crates.iter().any(|name| file.starts_with(&format!("crates/{name}/src/"))) {
+            let trees = text.lines().filter_map(|line| line.strip_prefix("tree!(")?.split_once(" {"));
+            modules.extend(trees.map(|(name, _)| name.to_string()).filter(|name| !name.ends_with("Tape")));
+        }
+    }
+    let listed: BTreeSet<String> = stored().into_iter().map(|(name, _)| name.to_string()).collect();
+    // An enum of two blocks and a type without parameters implement the trait by hand; `PreLn` and `PostLn` are listed.
+    assert_eq!(modules, listed);
+}
