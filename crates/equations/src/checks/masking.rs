@@ -126,9 +126,9 @@ fn only_chosen_tokens_change_and_labels_are_what_stood_there(random: &mut Random
 fn a_seed_decides_everything(random: &mut Random) {
     let (ids, maskable, seed) = draw(random);
     assert_eq!(draw_of(&ids, &maskable, seed), draw_of(&ids, &maskable, seed));
-    let others =
-        (1..20).any(|other| draw_of(&ids, &maskable, seed + other) != draw_of(&ids, &maskable, seed));
-    assert!(others, "twenty seeds draw the same");
+    // Several seeds can draw the same of a short sequence.
+    let other = |by| draw_of(&ids, &maskable, seed + by) != draw_of(&ids, &maskable, seed);
+    assert!(ids.len() < 20 || (1..20).any(other), "twenty seeds draw the same");
 }
 
 fn words_are_chosen_as_a_whole(random: &mut Random) {
