@@ -12,15 +12,15 @@ const LONG_FILES: &[(&str, usize)] = &[
     // One formula whose page is long: two streams of masks, tiles, samples and heads, kernels.
     ("crates/blocks/src/attention.rs", 240),
     ("crates/blocks/src/flash_attention.rs", 290),
-    ("crates/blocks/src/heads.rs", 250),
+    ("crates/blocks/src/heads.rs", 260),
     ("crates/blocks/src/mask.rs", 260),
     ("crates/blocks/src/multi_head.rs", 220),
     ("crates/tensor/src/ops/avx512.rs", 330),
     ("crates/tensor/src/ops/conv.rs", 320),
     ("crates/tokenizers/src/image/roi_align.rs", 230),
     // The only file of its kind by design: threads, memory, the file format, the terminal.
-    ("crates/tensor/src/alloc.rs", 240),
-    ("crates/tensor/src/parallel.rs", 380),
+    ("crates/tensor/src/alloc.rs", 250),
+    ("crates/tensor/src/parallel.rs", 390),
     ("crates/golden/src/file.rs", 390),
     ("crates/cli/src/terminal.rs", 390),
     // Lists that grow with the project: evidence, errata, cases, pages.
@@ -64,6 +64,7 @@ const WITHOUT_BACKWARD: &[(&str, &[&str])] = &[
         "the order of addition, of which every gradient is made",
         &[
             "matmul",
+            "matmul_plus_row",
             "add_matmul",
             "set_matmul",
             "sum",

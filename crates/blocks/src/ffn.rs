@@ -61,7 +61,7 @@ impl<R: Real> Ffn<R> {
         })?;
         let (z, w_1) = self.w_1.forward(x)?;
         let h = self.activation.forward(&z)?;
-        let (y, w_2) = self.w_2.forward(&h)?;
+        let (y, w_2) = self.w_2.forward_owned(h)?;
         Ok((y, FfnTape { w_1, z, w_2 }))
     }
 

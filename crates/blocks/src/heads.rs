@@ -81,22 +81,36 @@ impl Heads {
         context_rows: &Ragged,
         mask: &Mask,
     ) -> Result<(Array2<R>, HeadsTape<R>)> {
-        self.check(q, k, v, rows, context_rows)?;
+        self.forward_owned((q.to_owned(), k.to_owned(), v.to_owned()), rows, context_rows, mask)
+    }
+
+    /// [`forward`](Self::forward) of inputs that nobody else needs: the tape keeps them, without a copy.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn forward_owned<R: Real>(
+        &self,
+        (q, k, v): (Array2<R>, Array2<R>, Array2<R>),
+        rows: &Ragged,
+        context_rows: &Ragged,
+        mask: &Mask,
+    ) -> Result<(Array2<R>, HeadsTape<R>)> {
+        self.check(&q, &k, &v, rows, context_rows)?;
         let visible = mask.of_samples::<R>(rows, context_rows)?;
         let mut o = Array2::zeros((q.nrows(), v.ncols()));
         let (mut p, mut log_sums) = (vec![], vec![]);
         match self.kind {
             AttentionKind::Plain => {
-                p = parallel::try_map_parts(self.blocks_mut(&mut o, rows), cost(q, v, rows), |i, o| {
-                    let (q, k, v) = self.operands(q, k, v, rows, context_rows, i);
+                p = parallel::try_map_parts(self.blocks_mut(&mut o, rows), cost(&q, &v, rows), |i, o| {
+                    let (q, k, v) = self.operands(&q, &k, &v, rows, context_rows, i);
                     let b = i / self.count;
                     attend(&q, &k, &v, &visible[b], self.dead_rows, o).map_err(|e| at_row(e, rows, b))
                 })?;
             }
             AttentionKind::Flash(tiles) => {
                 let blocks = self.blocks_mut(&mut o, rows);
-                log_sums = flash_forward(blocks, tiles, cost(q, v, rows), |i, queries, o| {
-                    let operands = self.operands(q, k, v, rows, context_rows, i);
+                log_sums = flash_forward(blocks, tiles, cost(&q, &v, rows), |i, queries, o| {
+                    let operands = self.operands(&q, &k, &v, rows, context_rows, i);
                     let operands = (&*operands.0, &*operands.1, &*operands.2);
                     let b = i / self.count;
                     flash_tile(operands, &visible[b], self.dead_rows, tiles.keys, queries, o)
@@ -104,7 +118,7 @@ impl Heads {
                 })?;
             }
         }
-        let tape = HeadsTape { q: q.to_owned(), k: k.to_owned(), v: v.to_owned(), o: o.clone(), p, log_sums };
+        let tape = HeadsTape { q, k, v, o: o.clone(), p, log_sums };
         Ok((o, tape))
     }
 

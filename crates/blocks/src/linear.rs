@@ -44,7 +44,15 @@ impl<R: Real> Linear<R> {
     /// # Errors
     /// As [`linear()`].
     pub fn forward(&self, x: &ArrayRef2<R>) -> Result<(Array2<R>, LinearTape<R>)> {
-        Ok((linear(x, &self.weight, self.bias.as_deref())?, LinearTape { x: x.to_owned() }))
+        self.forward_owned(x.to_owned())
+    }
+
+    /// [`forward`](Self::forward) of an input that nobody else needs: the tape keeps it, without a copy.
+    ///
+    /// # Errors
+    /// As [`linear()`].
+    pub fn forward_owned(&self, x: Array2<R>) -> Result<(Array2<R>, LinearTape<R>)> {
+        Ok((linear(&x, &self.weight, self.bias.as_deref())?, LinearTape { x }))
     }
 
     /// `dy: [n, d_out]` → `[n, d_in]`

@@ -151,8 +151,8 @@ impl<R: Real> MultiHead<R> {
         let (q, w_q) = self.w_q.forward(x)?;
         let (k, w_k) = self.w_k.forward(keys)?;
         let (v, w_v) = self.w_v.forward(values)?;
-        let (c, heads) = self.inner().forward(&q, &k, &v, rows, context_rows, mask)?;
-        let (y, w_o) = self.w_o.forward(&c)?;
+        let (c, heads) = self.inner().forward_owned((q, k, v), rows, context_rows, mask)?;
+        let (y, w_o) = self.w_o.forward_owned(c)?;
         let batch =
             AttentionBatch { rows: rows.clone(), context_rows: context_rows.clone(), mask: mask.clone() };
         Ok((y, MultiHeadTape { w_q, w_k, w_v, heads, w_o, batch }))

@@ -4,9 +4,13 @@
 //! more than the operation. A program that installs [`Recycling`] as its global allocator keeps freed blocks and hands
 //! them out again, at most [`LIMIT`] bytes of them. Functions stay functions: nothing passes buffers around.
 
+mod parts;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+pub use parts::{Part, in_parts};
 
 /// Blocks below this size are the business of the system's allocator.
 const LARGE: usize = 1 << 16;

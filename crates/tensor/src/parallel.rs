@@ -11,11 +11,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ndarray::{Array, ArrayRef, CowArray, Dimension};
 use rayon::prelude::*;
 
+use crate::alloc::{self, Part};
 use crate::simd::vectorize;
 use crate::{Error, Real, Result};
 
 /// Elementary operations below which a fork costs more than it gains (about 50 µs on one core).
 const GRAIN: usize = 1 << 18;
+
+/// Elements that are computed at a time where they have no rows.
+const CHUNK: usize = 1 << 12;
 
 /// Rows in a block of [`fold_rows`].
 const BLOCK: usize = 64;
@@ -92,35 +96,34 @@ pub fn for_rows<R: Real>(
     }
 }
 
-/// [`for_rows`] over two outputs with rows of different widths.
-pub fn for_rows_2<R: Real>(
-    (out_1, width_1): (&mut [R], usize),
-    (out_2, width_2): (&mut [R], usize),
+/// A new array of `shape`, in rows of `width` elements, the last one perhaps shorter, which begin as zeros and are made
+/// by `f(i, row)`. Each thread sets its rows to zero while they are in its cache, not one thread all of them beforehand.
+pub fn new_rows<R: Real, D: Dimension>(
+    shape: D,
+    width: usize,
     cost: usize,
-    f: impl Fn(usize, &mut [R], &mut [R]) + Send + Sync,
-) {
-    if width_1 == 0 || width_2 == 0 {
-        return;
-    }
-    let rows = out_1.len() / width_1;
-    let block = block_rows(rows, (width_1 + width_2) * cost);
-    let run = |(b, (part_1, part_2)): (usize, (&mut [R], &mut [R]))| {
+    f: impl Fn(usize, &mut [R]) + Send + Sync,
+) -> Array<R, D> {
+    let (size, width) = (shape.size(), width.max(1));
+    let block = (GRAIN / 4).div_ceil(width * cost);
+    let run = |(b, part): (usize, Part<R>)| {
         vectorize::<R, _>(
             #[inline(always)]
             || {
-                let pairs = part_1.chunks_exact_mut(width_1).zip(part_2.chunks_exact_mut(width_2));
-                for (i, (row_1, row_2)) in pairs.enumerate() {
-                    f(b * block + i, row_1, row_2);
+                for (i, row) in part.zeros().chunks_mut(width).enumerate() {
+                    f(b * block + i, row);
                 }
             },
         );
     };
-    if block >= rows {
-        run((0, (out_1, out_2)));
-    } else {
-        let parts = out_1.chunks_mut(block * width_1).zip(out_2.chunks_mut(block * width_2));
-        fork_parts(parts, |b, parts| run((b, parts)));
-    }
+    let data = alloc::in_parts(size, block * width, |parts| {
+        if size.saturating_mul(cost) < GRAIN || free_threads() == 1 {
+            parts.into_iter().enumerate().for_each(run);
+        } else {
+            fork_parts(parts, |b, part| run((b, part)));
+        }
+    });
+    Array::from_shape_vec(shape, data).expect("as many numbers as the shape has")
 }
 
 /// `f(i)` for every `i`, in parallel if `count · cost` is worth it; the results in order.
@@ -220,18 +223,28 @@ pub fn map_elements<R: Real, D: Dimension>(
     f: impl Fn(R) -> R + Send + Sync,
 ) -> Array<R, D> {
     let x = contiguous(x);
-    let (mut y, x) = (Array::zeros(x.raw_dim()), elements(&x));
-    for_chunks(
-        slice_of(&mut y),
+    let (shape, x) = (x.raw_dim(), elements(&x));
+    new_rows(
+        shape,
+        CHUNK,
         cost,
         #[inline(always)]
-        |at, y| {
-            for (y, &x) in y.iter_mut().zip(&x[at..]) {
+        |c, y| {
+            for (y, &x) in y.iter_mut().zip(&x[c * CHUNK..]) {
                 *y = f(x);
             }
         },
-    );
-    y
+    )
+}
+
+/// A copy of `x` in row-major order.
+pub fn copy<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Array<R, D> {
+    map_elements(
+        x,
+        1,
+        #[inline(always)]
+        |x| x,
+    )
 }
 
 /// [`map_elements`] that refuses NaN and infinities in `x`.
@@ -242,15 +255,16 @@ pub fn try_map_elements<R: Real, D: Dimension>(
     f: impl Fn(R) -> R + Send + Sync,
 ) -> Result<Array<R, D>> {
     let x = contiguous(x);
-    let (mut y, x) = (Array::zeros(x.raw_dim()), elements(&x));
+    let (shape, x) = (x.raw_dim(), elements(&x));
     let bad = AtomicBool::new(false);
-    for_chunks(
-        slice_of(&mut y),
+    let y = new_rows(
+        shape,
+        CHUNK,
         cost,
         #[inline(always)]
-        |at, y| {
+        |c, y| {
             let mut finite = true;
-            for (y, &x) in y.iter_mut().zip(&x[at..]) {
+            for (y, &x) in y.iter_mut().zip(&x[c * CHUNK..]) {
                 finite &= x.is_finite();
                 *y = f(x);
             }
@@ -271,24 +285,23 @@ pub fn zip_elements<R: Real, D: Dimension>(
 ) -> Array<R, D> {
     assert_eq!(x.shape(), y.shape(), "a gradient has the shape of what it is the gradient of");
     let (x, y) = (contiguous(x), contiguous(y));
-    let mut z = Array::zeros(x.raw_dim());
+    let shape = x.raw_dim();
     let (x, y) = (elements(&x), elements(&y));
-    for_chunks(
-        slice_of(&mut z),
+    new_rows(
+        shape,
+        CHUNK,
         cost,
         #[inline(always)]
-        |at, z| {
-            for ((z, &x), &y) in z.iter_mut().zip(&x[at..]).zip(&y[at..]) {
+        |c, z| {
+            for ((z, &x), &y) in z.iter_mut().zip(&x[c * CHUNK..]).zip(&y[c * CHUNK..]) {
                 *z = f(x, y);
             }
         },
-    );
-    z
+    )
 }
 
 /// `f(first, chunk)` for consecutive chunks of `out`, where `first` is the index of the first element of a chunk.
 pub fn for_chunks<R: Real>(out: &mut [R], cost: usize, f: impl Fn(usize, &mut [R]) + Send + Sync) {
-    const CHUNK: usize = 1 << 12;
     let run = |(c, part): (usize, &mut [R])| {
         vectorize::<R, _>(
             #[inline(always)]
@@ -309,7 +322,6 @@ pub fn for_chunks_of<R: Real, const N: usize>(
     cost: usize,
     f: impl Fn([&mut [R]; N], &[R]) + Send + Sync,
 ) {
-    const CHUNK: usize = 1 << 12;
     let mut rest = out.map(|out| {
         assert_eq!(out.len(), x.len(), "arrays of one length");
         out.chunks_mut(CHUNK)

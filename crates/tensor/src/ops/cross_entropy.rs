@@ -1,10 +1,10 @@
 //! Cross entropy with hard labels.
 
-use ndarray::{Array1, Array2, ArrayRef2};
+use ndarray::{Array1, Array2, ArrayRef2, Dim};
 
 use crate::ops::log_softmax::log_sum_exp_row;
 use crate::ops::sum::sum;
-use crate::parallel::{contiguous, elements, for_rows, slice_of};
+use crate::parallel::{contiguous, elements, for_rows, new_rows, slice_of};
 use crate::{Error, Real, Result, check_finite, check_index, check_shape, tree};
 
 /// Rough operations per element, for the decision to use threads.
@@ -110,15 +110,14 @@ pub fn cross_entropy_backward<R: Real>(
     dl: R,
 ) -> Array2<R> {
     let (n, k) = z.dim();
-    let mut dz = Array2::zeros((n, k));
     if tape.counted == 0 {
-        return dz;
+        return Array2::zeros((n, k));
     }
     let z = contiguous(z);
     let z = elements(&z);
     let scale = dl / R::of(tape.counted as f64);
-    for_rows(
-        slice_of(&mut dz),
+    new_rows(
+        Dim([n, k]),
         k,
         COST,
         #[inline(always)]
@@ -130,8 +129,7 @@ pub fn cross_entropy_backward<R: Real>(
             }
             dz[y] -= scale;
         },
-    );
-    dz
+    )
 }
 
 #[cfg(test)]

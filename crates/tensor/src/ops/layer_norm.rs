@@ -1,9 +1,9 @@
 //! Layer normalization over the last axis of a matrix.
 
-use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
+use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, Dim};
 
 use crate::ops::sum::{sum, sum_of, sum_of_2};
-use crate::parallel::{contiguous, elements, fold_rows, for_rows, for_rows_2, slice_of};
+use crate::parallel::{contiguous, copy, elements, fold_rows, for_rows, new_rows, slice_of};
 use crate::{Error, Real, Result, check_finite, check_not_empty, check_setting, check_shape, tree};
 
 /// Rough operations per element, for the decision to use threads.
@@ -56,22 +56,20 @@ pub fn layer_norm<R: Real>(
         format!("must be positive, got {eps}")
     })?;
     check_setting("layer_norm: x", d > 1, || "a row of one number has no variance".to_string())?;
-    let tape_x = x.to_owned();
+    let tape_x = copy(x);
     let (x, gamma, beta) = (contiguous(&tape_x), gamma.to_vec(), beta.to_vec());
-    let (mut y, mut statistics) = (Array2::zeros((n, d)), Array2::zeros((n, 2)));
     let x = elements(&x);
-    for_rows_2(
-        (slice_of(&mut y), d),
-        (slice_of(&mut statistics), 2),
+    let statistics = statistics(x, d, eps);
+    let y = new_rows(
+        Dim([n, d]),
+        d,
         COST,
         #[inline(always)]
-        |i, y, statistics| {
-            let x = &x[i * d..(i + 1) * d];
-            let (mean, rstd) = moments(x, eps);
+        |i, y| {
+            let (x, mean, rstd) = (&x[i * d..(i + 1) * d], statistics[(i, 0)], statistics[(i, 1)]);
             for ((y, &x), (&gamma, &beta)) in y.iter_mut().zip(x).zip(gamma.iter().zip(&beta)) {
                 *y = gamma * ((x - mean) * rstd) + beta;
             }
-            statistics.copy_from_slice(&[mean, rstd]);
         },
     );
     let (mean, rstd) = (statistics.column(0).to_owned(), statistics.column(1).to_owned());
@@ -86,6 +84,22 @@ pub fn layer_norm<R: Real>(
 
 fn gamma_view<R>(values: &[R]) -> ndarray::ArrayView1<'_, R> {
     values.into()
+}
+
+/// The two moments of every row of `x: [n, d]`, see [`moments`]: `[n, 2]`
+fn statistics<R: Real>(x: &[R], d: usize, eps: f64) -> Array2<R> {
+    let mut statistics = Array2::zeros((x.len() / d, 2));
+    for_rows(
+        slice_of(&mut statistics),
+        2,
+        COST * d / 2,
+        #[inline(always)]
+        |i, statistics| {
+            let (mean, rstd) = moments(&x[i * d..(i + 1) * d], eps);
+            statistics.copy_from_slice(&[mean, rstd]);
+        },
+    );
+    statistics
 }
 
 /// `μ` and `1 / √(σ² + ε)` of a row.
@@ -129,16 +143,15 @@ pub fn layer_norm_backward<R: Real>(
     let (n, d) = dy.dim();
     let (x, dy, gamma) = (contiguous(&tape.x), contiguous(dy), gamma.to_vec());
     let (x, dy) = (elements(&x), elements(&dy));
-    let hat = |i: usize, x: R| (x - tape.mean[i]) * tape.rstd[i];
 
-    let mut dx = Array2::zeros((n, d));
-    for_rows(
-        slice_of(&mut dx),
+    let dx = new_rows(
+        Dim([n, d]),
         d,
         COST,
         #[inline(always)]
         |i, dx| {
-            let (x, dy, rstd) = (&x[i * d..(i + 1) * d], &dy[i * d..(i + 1) * d], tape.rstd[i]);
+            let (x, dy) = (&x[i * d..(i + 1) * d], &dy[i * d..(i + 1) * d]);
+            let (mean_x, rstd) = (tape.mean[i], tape.rstd[i]);
             for ((g, &dy), &gamma) in dx.iter_mut().zip(dy).zip(&gamma) {
                 *g = gamma * dy;
             }
@@ -147,10 +160,10 @@ pub fn layer_norm_backward<R: Real>(
                 dx,
                 x,
                 #[inline(always)]
-                |g, x| g * hat(i, x),
+                |g, x| g * ((x - mean_x) * rstd),
             ) / R::of(d as f64);
             for (g, &x) in dx.iter_mut().zip(x) {
-                *g = (*g - mean - hat(i, x) * along) * rstd;
+                *g = (*g - mean - (x - mean_x) * rstd * along) * rstd;
             }
         },
     );
@@ -164,9 +177,10 @@ pub fn layer_norm_backward<R: Real>(
         |range, sums| {
             let (dgamma, dbeta) = sums.split_at_mut(d);
             for i in range {
+                let (mean, rstd) = (tape.mean[i], tape.rstd[i]);
                 let row = x[i * d..(i + 1) * d].iter().zip(&dy[i * d..(i + 1) * d]);
                 for ((dgamma, dbeta), (&x, &dy)) in dgamma.iter_mut().zip(&mut *dbeta).zip(row) {
-                    *dgamma += dy * hat(i, x);
+                    *dgamma += dy * ((x - mean) * rstd);
                     *dbeta += dy;
                 }
             }

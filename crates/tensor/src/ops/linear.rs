@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
 
 use crate::ops::sum::add_column_sums;
-use crate::ops::{add_matmul, matmul};
+use crate::ops::{add_matmul, matmul, matmul_plus_row};
 use crate::{Real, Result, check_finite, check_shape};
 
 /// A linear map of every row.
@@ -28,10 +28,7 @@ pub fn linear<R: Real>(x: &ArrayRef2<R>, w: &ArrayRef2<R>, b: Option<&ArrayRef1<
         None => matmul(x, w),
         Some(b) => {
             check_shape("linear: b", b.shape(), &[w.ncols()])?;
-            let mut y = Array2::zeros((x.nrows(), b.len()));
-            y.assign(b);
-            add_matmul(&mut y, x, w);
-            y
+            matmul_plus_row(x, w, b)
         }
     };
     // NaN and infinities of any argument reach `y`, if there is a row: which argument it was is asked only then.

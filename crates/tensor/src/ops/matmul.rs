@@ -1,6 +1,6 @@
 //! Matrix products: the order of addition and the threads of all of them.
 
-use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, s};
+use ndarray::{Array2, ArrayRef1, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, s};
 
 #[cfg(target_arch = "x86_64")]
 use super::avx512;
@@ -30,7 +30,17 @@ const SPLIT: usize = 5_000_000 / 2;
 /// If the inner sizes differ: shapes are checked by the operations, with names.
 pub fn matmul<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>) -> Array2<R> {
     let mut c = Array2::zeros((a.nrows(), b.ncols()));
-    product(a, b, &mut c, true);
+    product(a, b, &mut c, Start::Nothing);
+    c
+}
+
+/// The matrix product with the same row added to every row of it: `C = 1 r' + A B`, the block sums added to what is
+/// there, `r`.
+///
+/// `a: [n, k]`, `b: [k, m]`, `r: [m]` → `[n, m]`
+pub fn matmul_plus_row<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>, r: &ArrayRef1<R>) -> Array2<R> {
+    let mut c = Array2::zeros((a.nrows(), b.ncols()));
+    product(a, b, &mut c, Start::Row(r));
     c
 }
 
@@ -38,24 +48,35 @@ pub fn matmul<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>) -> Array2<R> {
 ///
 /// `a: [n, k]`, `b: [k, m]`, `c: [n, m]`
 pub fn add_matmul<R: Real>(c: &mut ArrayRef2<R>, a: &ArrayRef2<R>, b: &ArrayRef2<R>) {
-    product(a, b, c, false);
+    product(a, b, c, Start::Held);
 }
 
 /// `C = A B` over what `c` held.
 ///
 /// `a: [n, k]`, `b: [k, m]`, `c: [n, m]`
 pub fn set_matmul<R: Real>(c: &mut ArrayRef2<R>, a: &ArrayRef2<R>, b: &ArrayRef2<R>) {
-    product(a, b, c, true);
+    product(a, b, c, Start::Nothing);
+}
+
+/// What the block sums are added to.
+#[derive(Clone, Copy)]
+enum Start<'a, R> {
+    /// Nothing: the first block sum is stored as it is.
+    Nothing,
+    /// What the result holds.
+    Held,
+    /// This row, in every row of the result.
+    Row(&'a ArrayRef1<R>),
 }
 
 /// Splits the rows or the columns of a large result over the threads.
-fn product<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>, c: &mut ArrayRef2<R>, fresh: bool) {
+fn product<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>, c: &mut ArrayRef2<R>, start: Start<R>) {
     let ((n, k), m) = (a.dim(), b.ncols());
     assert_eq!(b.nrows(), k, "inner sizes of a product");
     assert_eq!(c.dim(), (n, m), "shape of a product");
     let threads = free_threads();
     if threads == 1 || n * k * m < SPLIT {
-        return R::product(a.view(), b.view(), c.view_mut(), fresh);
+        return part(a.view(), b.view(), c.view_mut(), start, 0);
     }
     let by_rows = n >= m;
     let size = if by_rows { n } else { m };
@@ -64,11 +85,21 @@ fn product<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>, c: &mut ArrayRef2<R>, fr
     fork_parts(c.axis_chunks_iter_mut(axis, block), |i, c| {
         let range = i * block..(i * block + block).min(size);
         if by_rows {
-            R::product(a.slice(s![range, ..]), b.view(), c, fresh);
+            part(a.slice(s![range, ..]), b.view(), c, start, 0);
         } else {
-            R::product(a.view(), b.slice(s![.., range]), c, fresh);
+            let first = range.start;
+            part(a.view(), b.slice(s![.., range]), c, start, first);
         }
     });
+}
+
+/// One part of a product, whose first column is column `first` of the whole.
+fn part<R: Real>(a: ArrayView2<R>, b: ArrayView2<R>, mut c: ArrayViewMut2<R>, start: Start<R>, first: usize) {
+    if let Start::Row(r) = start {
+        let columns = first..first + c.ncols();
+        c.assign(&r.slice(s![columns]));
+    }
+    R::product(a, b, c, matches!(start, Start::Nothing));
 }
 
 /// The definition above as a loop: for number types other than `f32` and `f64`, and for machines without a fused

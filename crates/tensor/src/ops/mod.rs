@@ -31,7 +31,7 @@ pub use kl_divergence::{kl_divergence, kl_divergence_backward, kl_divergence_bac
 pub use layer_norm::{LayerNormTape, layer_norm, layer_norm_backward};
 pub use linear::{linear, linear_backward};
 pub use log_softmax::{log_softmax, log_softmax_backward, log_sum_exp, log_sum_exp_backward};
-pub use matmul::{add_matmul, matmul, set_matmul};
+pub use matmul::{add_matmul, matmul, matmul_plus_row, set_matmul};
 pub use max_pool::{Pool, max_pool, max_pool_backward};
 pub use quick_gelu::{quick_gelu, quick_gelu_backward};
 pub use relu::{relu, relu_backward};

@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayRef, Dimension};
 
 use crate::ops::sum::{self, sum_of_2};
-use crate::parallel::{contiguous, elements, for_rows, slice_of};
+use crate::parallel::{contiguous, elements, new_rows};
 use crate::{Error, Real, Result, check_not_empty};
 
 /// Rough operations per element, for the decision to use threads.
@@ -28,10 +28,9 @@ pub fn softmax<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Result<Array<R, D>>
     check_not_empty("softmax: x", x)?;
     let width = *x.shape().last().expect("an axis");
     let x = contiguous(x);
-    let mut p = Array::zeros(x.raw_dim());
-    let x = elements(&x);
-    for_rows(
-        slice_of(&mut p),
+    let (shape, x) = (x.raw_dim(), elements(&x));
+    let p = new_rows(
+        shape,
         width,
         COST,
         #[inline(always)]
@@ -77,10 +76,10 @@ pub(crate) fn softmax_row<R: Real>(x: &[R], p: &mut [R]) {
 pub fn softmax_backward<R: Real, D: Dimension>(p: &ArrayRef<R, D>, dp: &ArrayRef<R, D>) -> Array<R, D> {
     let width = *p.shape().last().expect("an axis");
     let (p, dp) = (contiguous(p), contiguous(dp));
-    let mut dx = Array::zeros(p.raw_dim());
+    let shape = p.raw_dim();
     let (p, dp) = (elements(&p), elements(&dp));
-    for_rows(
-        slice_of(&mut dx),
+    new_rows(
+        shape,
         width,
         COST,
         #[inline(always)]
@@ -97,8 +96,7 @@ pub fn softmax_backward<R: Real, D: Dimension>(p: &ArrayRef<R, D>, dp: &ArrayRef
                 *dx = p * (dp - mean);
             }
         },
-    );
-    dx
+    )
 }
 
 #[cfg(test)]
