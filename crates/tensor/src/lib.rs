@@ -22,7 +22,7 @@ pub mod tree;
 #[doc(hidden)]
 pub use ndarray;
 
-pub use dd::Dd;
+pub use dd::{Dd, DdReversed};
 pub use dual::Dual;
 pub use error::{ANY, Error, Result, check_finite, check_index, check_not_empty, check_setting, check_shape};
 pub use ragged::Ragged;

@@ -85,8 +85,8 @@ pub trait Real:
     #[inline(always)]
     fn sigmoid(self) -> Self {
         let e = (-self.abs()).exp();
-        let (one, above) = (Self::of(1.0), Self::of(1.0) / (Self::of(1.0) + e));
-        if self < Self::of(0.0) { e / (one + e) } else { above }
+        let above = if self < Self::of(0.0) { e } else { Self::of(1.0) };
+        above / (Self::of(1.0) + e)
     }
 
     /// Rounding of a factor of a matrix product: nothing, except in types that model hardware. Called in

@@ -39,7 +39,13 @@ pub fn gelu<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Result<Array<R, D>> {
 /// `Φ(x)`, the distribution function of the standard normal distribution.
 #[inline(always)]
 fn phi<R: Real>(x: R) -> R {
-    R::of(0.5) * (-x / R::of(2.0).sqrt()).erfc()
+    R::of(0.5) * argument(x).erfc()
+}
+
+/// `-x/√2`
+#[inline(always)]
+fn argument<R: Real>(x: R) -> R {
+    -x * R::of(0.5).sqrt()
 }
 
 /// Gradient of [`gelu`], given its input.
@@ -58,7 +64,8 @@ pub fn gelu_backward<R: Real, D: Dimension>(x: &ArrayRef<R, D>, dy: &ArrayRef<R,
         COST,
         #[inline(always)]
         |x, dy| {
-            let density = scale * (R::of(-0.5) * x * x).exp();
+            // The exponential that `erfc` takes as well: written alike, it is computed once.
+            let density = scale * (-(argument(x) * argument(x))).exp();
             dy * (phi(x) + x * density)
         },
     )
