@@ -6,9 +6,14 @@
 pub mod activation;
 pub mod attention;
 pub mod block;
+pub mod class_head;
+pub mod class_token;
 pub mod cross_block;
+pub mod decode;
+pub mod decoder;
 pub mod decoder_block;
 pub mod embedding;
+pub mod encoder_decoder;
 pub mod ffn;
 pub mod flash_attention;
 pub mod heads;
@@ -17,18 +22,26 @@ pub mod linear;
 pub mod mask;
 pub mod multi_head;
 pub mod pooler;
+pub mod position;
 pub mod post_ln;
 pub mod pre_ln;
 pub mod self_attention;
 pub mod stack;
 pub mod tied_decoder;
+pub mod token_batch;
+pub mod vision_transformer;
 
 pub use activation::Activation;
 pub use attention::{AttentionTape, DeadRows, attention, attention_backward};
 pub use block::{Block, BlockConfig, BlockTape, NormOrder};
+pub use class_head::{ClassHead, ClassHeadTape};
+pub use class_token::ClassToken;
 pub use cross_block::{CrossBlock, CrossBlockTape};
+pub use decode::DecoderState;
+pub use decoder::{Decoder, DecoderTape};
 pub use decoder_block::{DecoderBlock, DecoderBlockTape};
 pub use embedding::Embedding;
+pub use encoder_decoder::{EncoderDecoder, EncoderDecoderConfig, EncoderDecoderTape, Tying};
 pub use ffn::{Ffn, FfnTape};
 pub use flash_attention::{FlashTape, Tiles, flash_attention, flash_attention_backward};
 pub use heads::{AttentionKind, Heads, HeadsTape};
@@ -37,8 +50,14 @@ pub use linear::{Linear, LinearTape};
 pub use mask::Mask;
 pub use multi_head::{AttentionBatch, MultiHead, MultiHeadTape};
 pub use pooler::{Pooler, PoolerTape};
+pub use position::{
+    LearnedPositions, SinusoidalKind, add_positions, add_positions_backward, interpolate_positions,
+    interpolate_positions_backward, resize_grid, resize_grid_backward, sinusoidal,
+};
 pub use post_ln::{PostLn, PostLnTape};
 pub use pre_ln::{PreLn, PreLnTape};
 pub use self_attention::{SelfAttention, SelfAttentionTape, multiply_adds};
 pub use stack::{Encoder, EncoderTape};
 pub use tied_decoder::{TiedDecoder, TiedDecoderTape};
+pub use token_batch::TokenBatch;
+pub use vision_transformer::{VisionTransformer, VisionTransformerConfig, VisionTransformerTape};

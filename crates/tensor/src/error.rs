@@ -34,6 +34,8 @@ pub enum Error {
     InvalidDistribution { at: &'static str, row: usize },
     /// A box without area, with a non-finite corner, or outside its image.
     InvalidBox { at: &'static str, index: usize, why: &'static str },
+    /// A sequence of words that a model cannot start from.
+    InvalidSequence { at: &'static str, sample: usize, why: &'static str },
     /// A table of segments that does not describe the rows it comes with.
     LayoutMismatch { at: &'static str, rows: usize, tokens: usize },
     /// Two segments with the same tag.
@@ -64,6 +66,7 @@ impl fmt::Display for Error {
                 write!(f, "{at}: row {row} is not a probability distribution")
             }
             Error::InvalidBox { at, index, why } => write!(f, "{at}: box {index} {why}"),
+            Error::InvalidSequence { at, sample, why } => write!(f, "{at}: sample {sample} {why}"),
             Error::LayoutMismatch { at, rows, tokens } => {
                 write!(f, "{at}: the segments have {tokens} tokens, but there are {rows} rows")
             }
