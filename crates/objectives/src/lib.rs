@@ -11,3 +11,9 @@ pub use masked_tokens::{Denominator, masked_tokens, masked_tokens_backward};
 pub use masking::{MaskRule, Masked, groups, sample_masking};
 pub use next_sentence::{NextSentence, NextSentenceTape};
 pub use sentence_pairs::{PairConfig, SentencePair, sample_sentence_pairs};
+pub mod label_smoothing;
+
+pub use label_smoothing::{
+    Distance, LabelSmoothing, LabelSmoothingTape, Shares, Smoothing, label_smoothing,
+    label_smoothing_backward,
+};
