@@ -68,7 +68,6 @@ const UNSUPPORTED: &[&str] = &[
     "op_pool_s/interp_bicubic",
     "op_pool_s/interp_nearest",
     "op_position_s/sincos_2d",
-    "op_position_s/sinusoid_1d",
     "op_softmax_s/log_softmax_dim0",
     "op_softmax_s/log_softmax_dim1",
     "op_softmax_s/log_softmax_dim2",

@@ -1,7 +1,7 @@
 //! Records of Transformer layers and of the whole encoder-decoder.
 
 use mmt_blocks::{
-    Activation, Block, BlockTape, DecoderBlock, DecoderBlockTape, Encoder, Ffn, LayerNorm, Linear,
+    Activation, Block, BlockTape, Decoder, DecoderBlock, DecoderTape, Encoder, Ffn, LayerNorm, Linear,
     LinearTape, NormOrder, PostLn, PreLn,
 };
 use mmt_tensor::ops::LayerNormTape;
@@ -205,32 +205,18 @@ pub fn transformer<R: Real>(record: &Record) -> Found<Answer<R>> {
     same_number(record, &target, &source)?;
     let sizes = Sizes::of(record, tgt.ncols())?;
     let encoder = encoder(record, &sizes)?;
-    let (decoder, norm) = decoder(record, &sizes)?;
+    let decoder = decoder(record, &sizes)?;
     let padding = mask(record, "in/src_mask", "in/src_pad", &source.rows, &source.rows)?;
     let causal = mask(record, "in/tgt_mask", "in/tgt_pad", &target.rows, &target.rows)?;
     let memory_padding = mask(record, "in/memory_mask", "in/src_pad", &target.rows, &source.rows)?;
 
     let (memory, encoder_tape) = encoder.forward(&src, &source.rows, &padding)?;
-    let (mut x, mut tapes): (_, Vec<DecoderBlockTape<R>>) = (tgt, Vec::new());
-    let mut states = Vec::new();
-    for block in &decoder {
-        let (y, tape) = block.forward(&x, &memory, &target.rows, &source.rows, &causal, &memory_padding)?;
-        states.push(y.clone());
-        tapes.push(tape);
-        x = y;
-    }
-    let (y, norm_tape) = norm.forward(&x)?;
+    let (y, decoder_tape) =
+        decoder.forward(&tgt, &memory, &target.rows, &source.rows, &causal, &memory_padding)?;
 
     let dy: Array2<R> = rows(&record.shaped("cot/y", &target.shape)?);
     let (mut encoder_grad, mut decoder_grad) = (encoder.zeros_like(), decoder.zeros_like());
-    let mut norm_grad = norm.zeros_like();
-    let mut dx = norm.backward(&norm_tape, &dy, &mut norm_grad);
-    let mut dmemory = memory.zeros_like();
-    for (i, block) in decoder.iter().enumerate().rev() {
-        let (dx_i, dmemory_i) = block.backward(&tapes[i], &dx, &mut decoder_grad[i]);
-        dx = dx_i;
-        dmemory += &dmemory_i;
-    }
+    let (dx, dmemory) = decoder.backward(&decoder_tape, &dy, &mut decoder_grad);
     let dsrc = encoder.backward(&encoder_tape, &dmemory, &mut encoder_grad);
 
     let mut answer = Answer::new();
@@ -242,14 +228,20 @@ pub fn transformer<R: Real>(record: &Record) -> Found<Answer<R>> {
             &block_output(&encoder, &encoder_tape, i)?,
         );
     }
-    for (i, block) in decoder_grad.iter().enumerate() {
+    for (i, block) in decoder_grad.blocks.iter().enumerate() {
         answer = with_decoder_block(answer, &format!("grad_param/decoder.layers.{i}."), block);
-        answer = target.add(answer, &format!("act/decoder.layers.{i}"), &states[i]);
+        answer = target.add(
+            answer,
+            &format!("act/decoder.layers.{i}"),
+            &decoder_output(&decoder, &decoder_tape, i)?,
+        );
     }
     if let Some(norm) = &encoder_grad.norm {
         answer = with_layer_norm(answer, "grad_param/encoder.norm", norm);
     }
-    answer = with_layer_norm(answer, "grad_param/decoder.norm", &norm_grad);
+    if let Some(norm) = &decoder_grad.norm {
+        answer = with_layer_norm(answer, "grad_param/decoder.norm", norm);
+    }
     answer = source.add(answer, "act/encoder.norm", &memory);
     answer = target.add(answer, "act/decoder.norm", &y);
     answer = source.add(answer, "grad_in/src", &dsrc);
@@ -274,6 +266,16 @@ fn block_output<R: Real>(
     }
 }
 
+/// [`block_output`] of a decoder, which has a final norm here.
+fn decoder_output<R: Real>(decoder: &Decoder<R>, tape: &DecoderTape<R>, i: usize) -> Found<Array2<R>> {
+    match (tape.blocks.get(i + 1), &tape.norm) {
+        (Some(next), _) if decoder.blocks[i + 1].order == NormOrder::Pre => Ok(next.norm_1.x.clone()),
+        (Some(next), _) => Ok(next.attn.w_q.x.clone()),
+        (None, Some(norm)) => Ok(norm.x.clone()),
+        (None, None) => unsupported("a stack without a final norm"),
+    }
+}
+
 fn encoder<R: Real>(record: &Record, sizes: &Sizes) -> Found<Encoder<R>> {
     let depth = depth(record, "num_encoder_layers", "encoder")?;
     let blocks: Found<Vec<_>> =
@@ -282,11 +284,12 @@ fn encoder<R: Real>(record: &Record, sizes: &Sizes) -> Found<Encoder<R>> {
     Ok(Encoder { blocks: blocks?, norm: Some(norm), repeats: 1 })
 }
 
-fn decoder<R: Real>(record: &Record, sizes: &Sizes) -> Found<(Vec<DecoderBlock<R>>, LayerNorm<R>)> {
+fn decoder<R: Real>(record: &Record, sizes: &Sizes) -> Found<Decoder<R>> {
     let depth = depth(record, "num_decoder_layers", "decoder")?;
     let blocks: Found<Vec<_>> =
         (0..depth).map(|i| sizes.decoder_block(record, &format!("param/decoder.layers.{i}."))).collect();
-    Ok((blocks?, layer_norm(record, "param/decoder.norm", sizes.d, sizes.eps)?))
+    let norm = layer_norm(record, "param/decoder.norm", sizes.d, sizes.eps)?;
+    Ok(Decoder { blocks: blocks?, norm: Some(norm) })
 }
 
 /// A depth for which the record has parameters.

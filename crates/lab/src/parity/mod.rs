@@ -126,6 +126,7 @@ fn answer<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
             "conv2d" => vision::convolution(record),
             _ => ops::unsupported("no page"),
         },
+        "op_position_s" => ops::position(record),
         "optim_s" => optim::optimizer(record),
         "op_softmax_s" => ops::softmax(record),
         "op_activation_s" => ops::activation(record),

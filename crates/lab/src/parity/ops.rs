@@ -1,5 +1,6 @@
 //! Records of single operations: softmax, norms, activations, linear maps, embeddings.
 
+use mmt_blocks::{SinusoidalKind, sinusoidal};
 use mmt_tensor::ops;
 use mmt_tensor::{Real, Result as Checked, Tree};
 use ndarray::{Array1, Array2, Array4, ArrayD, Ix2, Ix4, IxDyn};
@@ -89,6 +90,18 @@ pub fn layer_norm<R: Real>(record: &Record) -> Found<Answer<R>> {
     let Some(shape) = shape else { return Ok(answer) };
     let answer = answer.with(&format!("grad_in/{weight}"), &reshape::<R, _, IxDyn>(&dgamma, &shape));
     Ok(answer.with(&format!("grad_in/{bias}"), &reshape::<R, _, IxDyn>(&dbeta, &shape)))
+}
+
+/// `op_position`
+pub fn position<R: Real>(record: &Record) -> Found<Answer<R>> {
+    match record.system.as_str() {
+        "1-D interleaved sin/cos table" => {
+            let table = sinusoidal(record.size("n")?, record.size("d")?, SinusoidalKind::Interleaved)?;
+            Ok(Answer::new().with("out/table", &table))
+        }
+        "2-D sin-cos table" => unsupported("positions of two axes"),
+        _ => unsupported("no page"),
+    }
 }
 
 /// `op_linear_embedding`
