@@ -29,6 +29,7 @@ pub const BACKWARD: Option<fn()> = None;
 /// See [`Equation::properties`](crate::Equation::properties).
 pub const PROPERTIES: &[Property] = properties![
     the_peak_stands_at_the_end_of_the_warm_up,
+    there_is_no_jump_at_the_peak,
     the_warm_up_is_a_straight_line,
     four_times_the_warm_up_halves_the_rate,
     the_scale_is_a_factor,
@@ -49,6 +50,16 @@ fn the_peak_stands_at_the_end_of_the_warm_up(random: &mut Random) {
     assert_close(&(rate(w, of) * ((d * w) as f64).sqrt()), &1.0, 1e-14);
     let (before, after) = (1 + random.below(w - 1), w + random.below(3 * w));
     assert!(rate(before, of) < rate(before + 1, of) && rate(after, of) > rate(after + 1, of));
+}
+
+/// One step beside the peak the rate has changed by less than a share of `1/w`.
+fn there_is_no_jump_at_the_peak(random: &mut Random) {
+    let of = draw(random);
+    let w = of.1;
+    for beside in [w - 1, w + 1] {
+        let change = (rate(beside, of) / rate(w, of) - 1.0).abs();
+        assert!(change <= (1.0 + 1e-9) / w as f64, "{change}");
+    }
 }
 
 fn the_warm_up_is_a_straight_line(random: &mut Random) {

@@ -2,11 +2,12 @@
 
 use mmt_blocks::{
     Activation, AttentionKind, BlockConfig, DeadRows, Encoder, Ffn, Heads, Mask, MultiHead, NormOrder,
-    attention,
+    VisionTransformer, VisionTransformerConfig, attention,
 };
 use mmt_tensor::ops::{matmul, softmax};
 use mmt_tensor::testing::ramp;
 use mmt_tensor::{Error, Ragged, Random, Result};
+use mmt_tokenizers::image::{Order, PatchEmbedding};
 use ndarray::{Array2, array, concatenate, s};
 
 use super::{Erratum, Outcome, judge};
@@ -93,6 +94,17 @@ pub(super) const ROWS: &[Erratum] = &[
         equation: "eq-1.15-pre-ln-final-norm",
         as_written: without_final_norm,
         as_corrected: with_final_norm,
+    },
+    Erratum {
+        id: "ERR-C11",
+        section: "1.3",
+        claim: "to ViT an image is a sentence of HW/P² words",
+        correction: "of HW/P² + 1: the class token is a word too, and every word has a position; the order of the patches is \
+                     in the positions alone, and P has to divide both sides",
+        source: "Dosovitskiy et al. 2021, eq. 1",
+        equation: "eq-1.26-vit",
+        as_written: sentence_of_patches,
+        as_corrected: sentence_with_class_token,
     },
     Erratum {
         id: "ERR-C26",
@@ -294,6 +306,41 @@ fn with_final_norm() -> Outcome {
         (many / few - 1.0).abs() < 0.05,
         format!("the mean square is {few:.2} after 2 layers and {many:.2} after 16"),
     )
+}
+
+/// An image of 16x16 pixels in patches of 4x4 for the tiny ViT of the specification, and how many tokens its blocks see.
+fn tokens_of_an_image(model: &VisionTransformer<f64>) -> Result<usize> {
+    let mut random = Random::seed(1);
+    let embedding = PatchEmbedding::new(4, 1, 16, Order::Hwc, &mut random);
+    let (x, _) = embedding.forward(&random.uniform((1, 16, 16, 1), 1.0))?;
+    let (_, tape) = model.forward(&x, &Ragged::one(x.nrows()))?;
+    Ok(tape.encoder.norm.map_or(0, |norm| norm.x.nrows()))
+}
+
+/// The tiny ViT of the specification for a sentence of `words` words.
+fn vit(words: usize) -> Result<VisionTransformer<f64>> {
+    let block = BlockConfig {
+        width: 16,
+        heads: 2,
+        hidden: 32,
+        activation: Activation::Gelu,
+        eps: 1e-6,
+        attention: AttentionKind::Plain,
+    };
+    let config = VisionTransformerConfig { block, depth: 2, patches: words - 1, hidden: None, classes: 10 };
+    VisionTransformer::new(&config, &mut Random::seed(1))
+}
+
+fn sentence_of_patches() -> Outcome {
+    let words = 16 * 16 / (4 * 4);
+    let tokens = vit(words).and_then(|model| tokens_of_an_image(&model)).map_err(text)?;
+    judge(tokens == words, format!("{tokens} tokens"))
+}
+
+fn sentence_with_class_token() -> Outcome {
+    let words = 16 * 16 / (4 * 4) + 1;
+    let tokens = vit(words).and_then(|model| tokens_of_an_image(&model)).map_err(text)?;
+    judge(tokens == words, format!("{tokens} tokens with a position each, 16 patches and the class token"))
 }
 
 /// Published configurations: name, width, heads.
