@@ -1,19 +1,18 @@
 //! Pretraining objectives: what is hidden, what is predicted, and the losses.
 
 pub mod independent_masking;
+pub mod label_smoothing;
 pub mod masked_tokens;
 pub mod masking;
 pub mod next_sentence;
 pub mod sentence_pairs;
 
 pub use independent_masking::{AtLeastOne, sample_independent_masking};
-pub use masked_tokens::{Denominator, masked_tokens, masked_tokens_backward};
-pub use masking::{MaskRule, Masked, groups, sample_masking};
-pub use next_sentence::{NextSentence, NextSentenceTape};
-pub use sentence_pairs::{PairConfig, SentencePair, sample_sentence_pairs};
-pub mod label_smoothing;
-
 pub use label_smoothing::{
     Distance, LabelSmoothing, LabelSmoothingTape, Shares, Smoothing, label_smoothing,
     label_smoothing_backward,
 };
+pub use masked_tokens::{Denominator, masked_tokens, masked_tokens_backward};
+pub use masking::{MaskRule, Masked, groups, sample_masking};
+pub use next_sentence::{NextSentence, NextSentenceTape};
+pub use sentence_pairs::{PairConfig, SentencePair, sample_sentence_pairs};

@@ -170,7 +170,7 @@ fn the_least_cross_entropy_is_the_entropy_of_the_shares(random: &mut Random) {
     drawn.eps = 0.01 + 0.98 * random.unit();
     for form in drawn.forms {
         let q = drawn.targets(form);
-        let z = q.mapv(|q| if q > 0.0 { q.ln() } else { -60.0 });
+        let z = q.mapv(|q| if q > 0.0 { Real::ln(q) } else { -60.0 });
         let best = Drawn { z, labels: drawn.labels.clone(), ..drawn };
         assert_close(&best.run(form, Distance::KullbackLeibler).0, &0.0, 1e-12);
         assert_close(&best.gradient(form), &Array2::zeros(q.dim()), 1e-13);

@@ -109,7 +109,7 @@ fn a_head_of_zero_knows_nothing(random: &mut Random) {
     let scores = run(&model, &x);
     assert!(scores.dim() == (1, 3) && scores.iter().all(|&s| s == 0.0));
     let (loss, _) = cross_entropy(&scores, &[Some(random.below(3))], OnEmpty::Refuse).unwrap();
-    assert_close(&loss, &3f64.ln(), 1e-15);
+    assert_close(&loss, &Real::ln(3.0), 1e-15);
 }
 
 /// In the interior of an image that is moved by one patch, each token is what its neighbor was.
