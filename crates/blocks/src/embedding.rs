@@ -1,6 +1,7 @@
 //! A table of vectors, one per id.
 
-use mmt_tensor::{Random, Real, Result, check_index, tree};
+use mmt_tensor::ops::{lookup, lookup_backward};
+use mmt_tensor::{Random, Real, Result, tree};
 use ndarray::{Array2, ArrayRef2};
 
 /// `y_i = E[t_i]`, eq-0.9-embedding.
@@ -8,34 +9,28 @@ use ndarray::{Array2, ArrayRef2};
 pub struct Embedding<R> {
     /// `E: [ids, d]`
     pub table: Array2<R>,
+    /// The id whose row does not learn.
+    pub padding: Option<usize>,
 }
 
-tree!(Embedding { table });
+tree!(Embedding { table; padding });
 
 impl<R: Real> Embedding<R> {
-    /// Normal entries with standard deviation `std`; BERT and ViT take 0.02.
+    /// Normal entries with standard deviation `std`; BERT and ViT take 0.02. Every row learns.
     pub fn new(ids: usize, d: usize, std: f64, random: &mut Random) -> Self {
-        Embedding { table: random.normal((ids, d), std) }
+        Embedding { table: random.normal((ids, d), std), padding: None }
     }
 
     /// `ids: [n]` → `[n, d]`
     ///
     /// # Errors
-    /// [`Error::IndexOutOfRange`](mmt_tensor::Error::IndexOutOfRange) for an id that is not in the table.
+    /// As [`lookup`].
     pub fn forward(&self, ids: &[usize]) -> Result<Array2<R>> {
-        let mut y = Array2::zeros((ids.len(), self.table.ncols()));
-        for (&id, mut y) in ids.iter().zip(y.rows_mut()) {
-            check_index("embedding: ids", id, self.table.nrows())?;
-            y.assign(&self.table.row(id));
-        }
-        Ok(y)
+        lookup(&self.table, ids, self.padding)
     }
 
     /// Adds `dy: [n, d]` to the rows that were looked up: ids have no gradient.
     pub fn backward(&self, ids: &[usize], dy: &ArrayRef2<R>, grad: &mut Self) {
-        for (&id, dy) in ids.iter().zip(dy.rows()) {
-            let mut row = grad.table.row_mut(id);
-            row += &dy;
-        }
+        lookup_backward(ids, self.padding, dy, &mut grad.table);
     }
 }

@@ -8,6 +8,7 @@ pub mod case;
 pub mod compare;
 mod layers;
 mod layout;
+mod losses;
 mod ops;
 mod optim;
 mod vision;
@@ -124,12 +125,14 @@ fn answer<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
             "layer_norm" => ops::layer_norm(record),
             "sdpa" => attention::dot_product(record),
             "conv2d" => vision::convolution(record),
+            "embedding" => ops::embedding(record),
             _ => ops::unsupported("no page"),
         },
         "optim_s" => optim::optimizer(record),
         "op_softmax_s" => ops::softmax(record),
         "op_activation_s" => ops::activation(record),
         "op_norm_s" => ops::norm(record),
+        "op_losses_s" => losses::loss(record),
         "op_linear_embedding_s" => ops::linear_embedding(record),
         _ => ops::unsupported("no page"),
     }

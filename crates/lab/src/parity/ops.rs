@@ -36,6 +36,11 @@ pub fn softmax<R: Real>(record: &Record) -> Found<Answer<R>> {
             let dx = ops::softmax_backward(&y, &dy);
             (y, dx)
         }
+        "log_softmax" => {
+            let y = ops::log_softmax(&x)?;
+            let dx = ops::log_softmax_backward(&y, &dy);
+            (y, dx)
+        }
         _ => return unsupported("no page"),
     };
     Ok(Answer::new().with("out/y", &last(&y, axis)).with("grad_in/x", &last(&dx, axis)))
@@ -49,9 +54,27 @@ pub fn activation<R: Real>(record: &Record) -> Found<Answer<R>> {
         |y: Checked<ArrayD<R>>, dx: ArrayD<R>| Ok(Answer::new().with("out/y", &y?).with("grad_in/x", &dx));
     match record.system.as_str() {
         "gelu_erf" => answer(ops::gelu(&x), ops::gelu_backward(&x, &dy)),
+        "gelu_tanh" | "gelu_new_hf" => answer(ops::gelu_tanh(&x), ops::gelu_tanh_backward(&x, &dy)),
+        "quick_gelu_hf" => answer(ops::quick_gelu(&x), ops::quick_gelu_backward(&x, &dy)),
         "relu" => answer(ops::relu(&x), ops::relu_backward(&x, &dy)),
-        _ => unsupported("no page"),
+        "sigmoid" | "tanh" | "erf" | "softplus" | "logsigmoid" => elementary(record, &x, &dy),
+        _ => unsupported("another nonlinearity"),
     }
+}
+
+/// Functions that other formulas are made of, without a page of their own: the value is that of mmt, and the slope is
+/// written here.
+fn elementary<R: Real>(record: &Record, x: &ArrayD<R>, dy: &ArrayD<R>) -> Found<Answer<R>> {
+    let (zero, one) = (R::of(0.0), R::of(1.0));
+    let softplus = |x: R| x.max(zero) + (-x.abs()).exp().ln_1p();
+    let (y, slope): (ArrayD<R>, ArrayD<R>) = match record.system.as_str() {
+        "sigmoid" => (x.mapv(R::sigmoid), x.mapv(|x| x.sigmoid() * (-x).sigmoid())),
+        "tanh" => (x.mapv(R::tanh), x.mapv(|x| one - x.tanh() * x.tanh())),
+        "softplus" => (x.mapv(softplus), x.mapv(R::sigmoid)),
+        "logsigmoid" => (x.mapv(|x| -softplus(-x)), x.mapv(|x| (-x).sigmoid())),
+        _ => (x.mapv(R::erf), x.mapv(|x| R::of(2.0) / R::pi().sqrt() * (-x * x).exp())),
+    };
+    Ok(Answer::new().with("out/y", &y).with("grad_in/x", &(slope * dy)))
 }
 
 /// `op_norm`
@@ -59,8 +82,29 @@ pub fn norm<R: Real>(record: &Record) -> Found<Answer<R>> {
     match record.system.as_str() {
         "layer_norm" => layer_norm(record),
         "batch_norm" => batch_norm(record),
-        _ => unsupported("no page"),
+        "normalize" => l2_normalize(record),
+        "cosine_similarity" => cosine(record),
+        _ => unsupported("another norm"),
     }
+}
+
+fn l2_normalize<R: Real>(record: &Record) -> Found<Answer<R>> {
+    let x: Array2<R> = record.real("in/x")?;
+    let (y, tape) = ops::l2_normalize(&x, Some(record.number("eps")?))?;
+    let dx = ops::l2_normalize_backward(&tape, &record.shaped::<R, Ix2>("cot/y", x.shape())?);
+    Ok(Answer::new().with("out/y", &y).with("grad_in/x", &dx))
+}
+
+/// The product of two rows of length one.
+fn cosine<R: Real>(record: &Record) -> Found<Answer<R>> {
+    let a: Array2<R> = record.real("in/a")?;
+    let b: Array2<R> = record.shaped("in/b", a.shape())?;
+    let dy: Array1<R> = record.shaped("cot/y", &[a.nrows()])?;
+    let ((u, a_tape), (v, b_tape)) = (ops::l2_normalize(&a, None)?, ops::l2_normalize(&b, None)?);
+    let dy = dy.insert_axis(ndarray::Axis(1));
+    Ok((Answer::new().with("out/y", &ops::sum::row_sums(&(&u * &v))))
+        .with("grad_in/a", &ops::l2_normalize_backward(&a_tape, &(&v * &dy)))
+        .with("grad_in/b", &ops::l2_normalize_backward(&b_tape, &(&u * &dy))))
 }
 
 /// Layer norm over the last axes, taken together as one row.
@@ -97,8 +141,28 @@ pub fn linear_embedding<R: Real>(record: &Record) -> Found<Answer<R>> {
         "linear" => linear(record),
         "matmul" if record.name == "matmul_broadcast" => product(record),
         "matmul" => batch_of_products(record),
-        _ => unsupported("no page"),
+        "embedding" => embedding(record),
+        "embedding_bag" => unsupported("a sum, mean or maximum over the rows of a bag"),
+        _ => unsupported("a product of two inputs"),
     }
+}
+
+/// Rows of a table; the ids may have any number of axes.
+pub fn embedding<R: Real>(record: &Record) -> Found<Answer<R>> {
+    let (table, ids): (Array2<R>, _) = (record.real("in/weight")?, record.ids("in/ids")?);
+    let padding = if record.config.get("padding_idx").is_some_and(|id| !id.is_null()) {
+        Some(record.size("padding_idx")?)
+    } else {
+        None
+    };
+    let list: Vec<usize> = ids.iter().copied().collect();
+    let y = ops::lookup(&table, &list, padding)?;
+    let mut shape = ids.shape().to_vec();
+    shape.push(table.ncols());
+    let mut dtable = table.zeros_like();
+    ops::lookup_backward(&list, padding, &rows(&record.shaped("cot/y", &shape)?), &mut dtable);
+    let answer = Answer::new().with("out/y", &reshape::<R, _, IxDyn>(&y, &shape));
+    Ok(answer.with("grad_in/weight", &dtable))
 }
 
 fn linear<R: Real>(record: &Record) -> Found<Answer<R>> {
