@@ -20,7 +20,6 @@ const UNSUPPORTED: &[&str] = &[
     "op_linear_embedding_s/embedding_bag_max",
     "op_linear_embedding_s/bilinear",
     "op_losses_s/ce_weighted",
-    "op_losses_s/distillation",
     "op_losses_s/cosine_embedding",
     "op_losses_s/triplet_margin",
     "op_losses_s/nll",

@@ -13,6 +13,7 @@ pub mod concat;
 pub mod conv;
 pub mod cross_attention;
 pub mod cross_entropy;
+pub mod distill;
 pub mod dropout;
 pub mod early_concat;
 pub mod embedding_sum;

@@ -1,5 +1,6 @@
 //! Records of losses.
 
+use mmt_efficiency::{Distill, distill, distill_backward};
 use mmt_tensor::ops::{self, OnEmpty, Reduction};
 use mmt_tensor::{Real, Result as Checked};
 use ndarray::{Array1, Array2, Array3, ArrayD, ArrayRef2, Axis};
@@ -192,5 +193,11 @@ fn distillation<R: Real>(record: &Record) -> Found<Answer<R>> {
     if !record.has("in/teacher") {
         return unsupported("another loss");
     }
-    unsupported("distillation")
+    let z: Array2<R> = record.real("in/student")?;
+    let v: Array2<R> = record.shaped("in/teacher", z.shape())?;
+    let labels = labels(record, z.nrows())?;
+    let settings = Distill { temperature: record.number("T")?, alpha: record.number("alpha")? };
+    let (loss, tape) = distill(&z, &v, &labels, settings)?;
+    let dz = distill_backward(&tape, &z, &labels, settings, R::of(1.0));
+    Ok(Answer::new().with_number("loss/loss", loss).with("grad_in/student", &dz))
 }
