@@ -24,7 +24,7 @@ impl<R: Real> Embedding<R> {
     /// `ids: [n]` → `[n, d]`
     ///
     /// # Errors
-    /// As [`lookup`].
+    /// As [`lookup()`].
     pub fn forward(&self, ids: &[usize]) -> Result<Array2<R>> {
         lookup(&self.table, ids, self.padding)
     }

@@ -51,7 +51,7 @@ tree!(DistillTape { scaled, targets, soft, hard });
 /// [`InvalidHyperparameter`](mmt_tensor::Error::InvalidHyperparameter) if the temperature is not positive or `alpha` is
 /// not in `[0, 1]`; [`ShapeMismatch`](mmt_tensor::Error::ShapeMismatch) if `v` is not of the shape of `z`;
 /// [`EmptyInput`](mmt_tensor::Error::EmptyInput) for no element; [`NonFinite`](mmt_tensor::Error::NonFinite) for NaN and
-/// infinities; as [`cross_entropy`] for the labels.
+/// infinities; as [`cross_entropy()`] for the labels.
 pub fn distill<R: Real>(
     z: &ArrayRef2<R>,
     v: &ArrayRef2<R>,
