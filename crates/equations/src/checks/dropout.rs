@@ -39,7 +39,7 @@ pub const PROPERTIES: &[Property] = properties![
 ];
 
 fn draw(random: &mut Random) -> (Array1<f64>, Array1<bool>, f64) {
-    let (n, p) = (1 + random.below(200), random.unit());
+    let (n, p) = (1 + random.below(200), 0.9 * random.unit());
     (random.uniform(n, 2.0), sample_dropout(Ix1(n), p, random).unwrap(), p)
 }
 
