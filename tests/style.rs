@@ -72,6 +72,7 @@ const WITHOUT_BACKWARD: &[(&str, &[&str])] = &[
             "dot",
             "max",
             "total",
+            "total_of_2",
             "mean",
             "row_sums",
             "column_sums",
@@ -79,6 +80,7 @@ const WITHOUT_BACKWARD: &[(&str, &[&str])] = &[
         ],
     ),
     ("a check that returns nothing", &["check_distributions"]),
+    ("a draw of random numbers", &["sample_dropout"]),
 ];
 
 /// A file without its tests: whatever stands before `#[cfg(test)] mod`.

@@ -238,6 +238,6 @@ mod tests {
         let mut batch = Batch::new(&examples, Modalities::Both, &vocabulary()).unwrap();
         batch.images = Some(ndarray::Array4::zeros((1, 8, 24, 1)));
         let error = model.forward(&batch).unwrap_err().to_string();
-        assert_eq!(error, "lookup: ids: index 8 is outside a table of 8");
+        assert_eq!(error, "embedding: ids: index 8 is outside a table of 8");
     }
 }

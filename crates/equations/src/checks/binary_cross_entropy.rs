@@ -76,7 +76,7 @@ fn yes_and_no_are_mirror_images(random: &mut Random) {
 
 fn no_evidence_costs_the_logarithm_of_two(random: &mut Random) {
     let (x, t) = draw(random);
-    assert_close(&run(&Array2::zeros(x.dim()), &t), &2f64.ln(), 1e-14);
+    assert_close(&run(&Array2::zeros(x.dim()), &t), &Real::ln(2.0), 1e-14);
 }
 
 fn it_is_the_cross_entropy_of_two_classes(random: &mut Random) {

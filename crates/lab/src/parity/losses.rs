@@ -1,13 +1,14 @@
 //! Records of losses.
 
 use mmt_efficiency::{Distill, distill, distill_backward};
-use mmt_tensor::ops::{self, OnEmpty, Reduction};
-use mmt_tensor::{Real, Result as Checked};
-use ndarray::{Array1, Array2, Array3, ArrayD, ArrayRef2, Axis};
+use mmt_tensor::Real;
+use mmt_tensor::ops::{self, OnEmpty};
+use ndarray::{Array1, Array2, Array3, ArrayD, Axis};
 
 use super::Answer;
 use super::case::{Found, Record};
 use super::ops::unsupported;
+use super::regression::{binary_cross_entropy, ranking, regression};
 
 /// `op_losses`
 pub fn loss<R: Real>(record: &Record) -> Found<Answer<R>> {
@@ -31,7 +32,8 @@ pub fn loss<R: Real>(record: &Record) -> Found<Answer<R>> {
         "cosine_embedding_loss" => unsupported("a margin on the cosine of pairs that do not belong together"),
         "triplet_margin_loss" => unsupported("a margin on distances"),
         "nll_loss" => unsupported("labels against numbers that are no logits"),
-        _ => distillation(record),
+        _ if record.has("in/teacher") => distillation(record),
+        _ => unsupported("another loss"),
     }
 }
 
@@ -145,56 +147,13 @@ fn divergence<R: Real>(record: &Record) -> Found<Answer<R>> {
     let t = ops::softmax(&record.shaped::<R, ndarray::Ix2>("in/z", x.shape())?)?;
     let factor = reduction(record, [x.nrows(), x.ncols()]);
     let (loss, tape) = ops::kl_divergence(&x, &t)?;
-    let dt = ops::kl_divergence_backward_targets(&tape, &x, &t, factor);
+    let dt = ops::kl_divergence_targets_backward(&tape, &x, &t, factor);
     Ok((Answer::new().with_number("loss/loss", loss * factor))
         .with("grad_in/x", &ops::kl_divergence_backward(&tape, &x, &t, factor))
         .with("grad_in/z", &ops::softmax_backward(&t, &dt)))
 }
 
-/// A loss of differences: exchanging both arguments gives the gradient of the other one.
-fn regression<R: Real>(
-    record: &Record,
-    forward: impl Fn(&ArrayRef2<R>, &ArrayRef2<R>) -> Checked<R>,
-    backward: impl Fn(&ArrayRef2<R>, &ArrayRef2<R>) -> Array2<R>,
-) -> Found<Answer<R>> {
-    let a: Array2<R> = record.real("in/a")?;
-    let b: Array2<R> = record.shaped("in/b", a.shape())?;
-    Ok((Answer::new().with_number("loss/loss", forward(&a, &b)?))
-        .with("grad_in/a", &backward(&a, &b))
-        .with("grad_in/b", &backward(&b, &a)))
-}
-
-fn binary_cross_entropy<R: Real>(record: &Record) -> Found<Answer<R>> {
-    let a: Array2<R> = record.real("in/a")?;
-    let t: Array2<R> = record.shaped("in/y", a.shape())?;
-    let loss = ops::binary_cross_entropy(&a, &t, Reduction::Mean)?;
-    let da = ops::binary_cross_entropy_backward(&a, &t, Reduction::Mean, R::of(1.0));
-    Ok(Answer::new().with_number("loss/loss", loss).with("grad_in/a", &da))
-}
-
-/// `[m + b - a]_+` is the hinge loss of two queries that both score `a` on their own item and `b` on the other's.
-fn ranking<R: Real>(record: &Record) -> Found<Answer<R>> {
-    let (margin, target) = (record.number("margin")?, record.number("target")?);
-    if target != 1.0 {
-        return unsupported("pairs in the other order");
-    }
-    let a: Array2<R> = record.real("in/a")?;
-    let b: Array2<R> = record.shaped("in/b", a.shape())?;
-    let dl = R::of(1.0) / R::of(a.len() as f64);
-    let (mut loss, mut da, mut db) = (R::of(0.0), a.clone(), b.clone());
-    for (at, &score) in a.indexed_iter() {
-        let s = ndarray::array![[score, b[at]], [b[at], score]];
-        loss += ops::hinge(&s, margin)? * dl;
-        let ds = ops::hinge_backward(&s, margin, dl);
-        (da[at], db[at]) = (ds[(0, 0)] + ds[(1, 1)], ds[(0, 1)] + ds[(1, 0)]);
-    }
-    Ok(Answer::new().with_number("loss/loss", loss).with("grad_in/a", &da).with("grad_in/b", &db))
-}
-
 fn distillation<R: Real>(record: &Record) -> Found<Answer<R>> {
-    if !record.has("in/teacher") {
-        return unsupported("another loss");
-    }
     let z: Array2<R> = record.real("in/student")?;
     let v: Array2<R> = record.shaped("in/teacher", z.shape())?;
     let labels = labels(record, z.nrows())?;
