@@ -5,19 +5,31 @@ use std::fs;
 use mmt_tests::root;
 
 /// Each crate with the crates that it may use.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("tensor", &[]),
     ("blocks", &["tensor"]),
     ("tokenizers", &["tensor", "blocks"]),
     ("fusion", &["tensor", "blocks"]),
     ("objectives", &["tensor", "blocks"]),
+    ("efficiency", &["tensor", "blocks"]),
     ("golden", &["tensor"]),
-    ("lab", &["tensor", "blocks", "tokenizers", "fusion", "objectives", "golden"]),
-    ("equations", &["tensor", "blocks", "tokenizers", "fusion", "objectives", "golden"]),
+    ("lab", &["tensor", "blocks", "tokenizers", "fusion", "objectives", "efficiency", "golden"]),
+    ("equations", &["tensor", "blocks", "tokenizers", "fusion", "objectives", "efficiency", "golden"]),
     ("report", &["tensor", "golden", "equations"]),
     (
         "cli",
-        &["tensor", "blocks", "tokenizers", "fusion", "objectives", "golden", "lab", "equations", "report"],
+        &[
+            "tensor",
+            "blocks",
+            "tokenizers",
+            "fusion",
+            "objectives",
+            "efficiency",
+            "golden",
+            "lab",
+            "equations",
+            "report",
+        ],
     ),
 ];
 

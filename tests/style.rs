@@ -77,6 +77,7 @@ const WITHOUT_BACKWARD: &[(&str, &[&str])] = &[
             "dot",
             "max",
             "total",
+            "total_of_2",
             "mean",
             "row_sums",
             "column_sums",
@@ -84,6 +85,7 @@ const WITHOUT_BACKWARD: &[(&str, &[&str])] = &[
         ],
     ),
     ("a check that returns nothing", &["check_distributions"]),
+    ("a draw of random numbers", &["sample_dropout"]),
 ];
 
 /// A file without its tests: whatever stands before `#[cfg(test)] mod`.

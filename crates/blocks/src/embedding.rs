@@ -1,5 +1,6 @@
 //! A table of vectors, one per id.
 
+use mmt_tensor::ops::{lookup, lookup_backward};
 use mmt_tensor::{Random, Real, Result, check_index, tree};
 use ndarray::{Array2, ArrayRef2};
 
@@ -21,21 +22,15 @@ impl<R: Real> Embedding<R> {
     /// `ids: [n]` → `[n, d]`
     ///
     /// # Errors
-    /// [`Error::IndexOutOfRange`](mmt_tensor::Error::IndexOutOfRange) for an id that is not in the table.
+    /// [`Error::IndexOutOfRange`](mmt_tensor::Error::IndexOutOfRange) for an id that is not in the table; otherwise as
+    /// [`lookup()`].
     pub fn forward(&self, ids: &[usize]) -> Result<Array2<R>> {
-        let mut y = Array2::zeros((ids.len(), self.table.ncols()));
-        for (&id, mut y) in ids.iter().zip(y.rows_mut()) {
-            check_index("embedding: ids", id, self.table.nrows())?;
-            y.assign(&self.table.row(id));
-        }
-        Ok(y)
+        ids.iter().try_for_each(|&id| check_index("embedding: ids", id, self.table.nrows()))?;
+        lookup(&self.table, ids, None)
     }
 
     /// Adds `dy: [n, d]` to the rows that were looked up: ids have no gradient.
     pub fn backward(&self, ids: &[usize], dy: &ArrayRef2<R>, grad: &mut Self) {
-        for (&id, dy) in ids.iter().zip(dy.rows()) {
-            let mut row = grad.table.row_mut(id);
-            row += &dy;
-        }
+        lookup_backward(ids, None, dy, &mut grad.table);
     }
 }

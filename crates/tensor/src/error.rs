@@ -32,6 +32,8 @@ pub enum Error {
     InvalidHyperparameter { at: &'static str, why: String },
     /// A target that is negative or does not sum to one.
     InvalidDistribution { at: &'static str, row: usize },
+    /// A target that is not a probability.
+    InvalidProbability { at: &'static str, index: usize },
     /// A box without area, with a non-finite corner, or outside its image.
     InvalidBox { at: &'static str, index: usize, why: &'static str },
     /// A sequence of words that a model cannot start from.
@@ -64,6 +66,9 @@ impl fmt::Display for Error {
             Error::InvalidHyperparameter { at, why } => write!(f, "{at}: {why}"),
             Error::InvalidDistribution { at, row } => {
                 write!(f, "{at}: row {row} is not a probability distribution")
+            }
+            Error::InvalidProbability { at, index } => {
+                write!(f, "{at}: element {index} is not a probability")
             }
             Error::InvalidBox { at, index, why } => write!(f, "{at}: box {index} {why}"),
             Error::InvalidSequence { at, sample, why } => write!(f, "{at}: sample {sample} {why}"),

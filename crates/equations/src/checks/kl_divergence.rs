@@ -3,7 +3,7 @@
 use mmt_golden::Cases;
 use mmt_tensor::ops::sum::row_sums;
 use mmt_tensor::ops::{
-    kl_divergence, kl_divergence_backward, kl_divergence_backward_targets, softmax, softmax_backward,
+    kl_divergence, kl_divergence_backward, kl_divergence_targets_backward, softmax, softmax_backward,
 };
 use mmt_tensor::testing::{assert_close, assert_printed, assert_sums, check_backward, checksum, qres, ramp};
 use mmt_tensor::{Dual, Random, Real, Result};
@@ -41,7 +41,7 @@ fn backward() {
         |(z, v), &dl| {
             let t = softmax(v).unwrap();
             let tape = kl_divergence(z, &t).unwrap().1;
-            let dt = kl_divergence_backward_targets(&tape, z, &t, dl);
+            let dt = kl_divergence_targets_backward(&tape, z, &t, dl);
             (kl_divergence_backward(&tape, z, &t, dl), softmax_backward(&t, &dt))
         },
     );
@@ -100,7 +100,7 @@ pub fn golden<R: Real>(cases: &mut Cases<R>) -> Result<()> {
     (cases.case("loss.kl.ramp").input("z", &z).input("t", &t))
         .loss("loss", &arr0(loss))
         .grad_in("z", &kl_divergence_backward(&tape, &z, &t, R::of(1.0)))
-        .grad_in("t", &kl_divergence_backward_targets(&tape, &z, &t, R::of(1.0)));
+        .grad_in("t", &kl_divergence_targets_backward(&tape, &z, &t, R::of(1.0)));
 
     let t = ndarray::array![[0.0, 0.5, 0.25, 0.25], [1.0, 0.0, 0.0, 0.0]].mapv(R::of);
     let (loss, dz) = run(&z, &t)?;

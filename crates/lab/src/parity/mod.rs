@@ -8,8 +8,11 @@ pub mod case;
 pub mod compare;
 mod layers;
 mod layout;
+mod linear;
+mod losses;
 mod ops;
 mod optim;
+mod regression;
 mod vision;
 
 use std::path::Path;
@@ -119,11 +122,12 @@ fn answer<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
         "layer_decoder_s" => layers::decoder_layer(record),
         "layer_transformer_s" => layers::transformer(record),
         "op_large_s" => match record.system.as_str() {
-            "matmul" => ops::product(record),
+            "matmul" => linear::product(record),
             "softmax" => ops::softmax(record),
             "layer_norm" => ops::layer_norm(record),
             "sdpa" => attention::dot_product(record),
             "conv2d" => vision::convolution(record),
+            "embedding" => linear::embedding(record),
             _ => ops::unsupported("no page"),
         },
         "op_position_s" => ops::position(record),
@@ -131,7 +135,8 @@ fn answer<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
         "op_softmax_s" => ops::softmax(record),
         "op_activation_s" => ops::activation(record),
         "op_norm_s" => ops::norm(record),
-        "op_linear_embedding_s" => ops::linear_embedding(record),
+        "op_losses_s" => losses::loss(record),
+        "op_linear_embedding_s" => linear::linear_embedding(record),
         _ => ops::unsupported("no page"),
     }
 }

@@ -1,13 +1,13 @@
-//! Records of single operations: softmax, norms, activations, linear maps, embeddings.
+//! Records of single operations: softmax, norms, activations.
 
 use mmt_blocks::{SinusoidalKind, sinusoidal};
 use mmt_tensor::ops;
 use mmt_tensor::{Real, Result as Checked, Tree};
-use ndarray::{Array1, Array2, Array4, ArrayD, Ix2, Ix4, IxDyn};
+use ndarray::{Array1, Array2, ArrayD, Ix2, IxDyn};
 
 use super::Answer;
 use super::case::{Found, Record, Trouble};
-use super::layout::{axis, head, last, reshape, rows, transposed, weight};
+use super::layout::{axis, last, reshape};
 use super::vision::batch_norm;
 
 /// A record that no formula answers.
@@ -37,6 +37,11 @@ pub fn softmax<R: Real>(record: &Record) -> Found<Answer<R>> {
             let dx = ops::softmax_backward(&y, &dy);
             (y, dx)
         }
+        "log_softmax" => {
+            let y = ops::log_softmax(&x)?;
+            let dx = ops::log_softmax_backward(&y, &dy);
+            (y, dx)
+        }
         _ => return unsupported("no page"),
     };
     Ok(Answer::new().with("out/y", &last(&y, axis)).with("grad_in/x", &last(&dx, axis)))
@@ -50,9 +55,27 @@ pub fn activation<R: Real>(record: &Record) -> Found<Answer<R>> {
         |y: Checked<ArrayD<R>>, dx: ArrayD<R>| Ok(Answer::new().with("out/y", &y?).with("grad_in/x", &dx));
     match record.system.as_str() {
         "gelu_erf" => answer(ops::gelu(&x), ops::gelu_backward(&x, &dy)),
+        "gelu_tanh" | "gelu_new_hf" => answer(ops::gelu_tanh(&x), ops::gelu_tanh_backward(&x, &dy)),
+        "quick_gelu_hf" => answer(ops::quick_gelu(&x), ops::quick_gelu_backward(&x, &dy)),
         "relu" => answer(ops::relu(&x), ops::relu_backward(&x, &dy)),
-        _ => unsupported("no page"),
+        "sigmoid" | "tanh" | "erf" | "softplus" | "logsigmoid" => elementary(record, &x, &dy),
+        _ => unsupported("another nonlinearity"),
     }
+}
+
+/// Functions that other formulas are made of, without a page of their own: the value is that of mmt, and the slope is
+/// written here.
+fn elementary<R: Real>(record: &Record, x: &ArrayD<R>, dy: &ArrayD<R>) -> Found<Answer<R>> {
+    let (zero, one) = (R::of(0.0), R::of(1.0));
+    let softplus = |x: R| x.max(zero) + (-x.abs()).exp().ln_1p();
+    let (y, slope): (ArrayD<R>, ArrayD<R>) = match record.system.as_str() {
+        "sigmoid" => (x.mapv(R::sigmoid), x.mapv(|x| x.sigmoid() * (-x).sigmoid())),
+        "tanh" => (x.mapv(R::tanh), x.mapv(|x| one - x.tanh() * x.tanh())),
+        "softplus" => (x.mapv(softplus), x.mapv(R::sigmoid)),
+        "logsigmoid" => (x.mapv(|x| -softplus(-x)), x.mapv(|x| (-x).sigmoid())),
+        _ => (x.mapv(R::erf), x.mapv(|x| R::of(2.0) / R::pi().sqrt() * (-x * x).exp())),
+    };
+    Ok(Answer::new().with("out/y", &y).with("grad_in/x", &(slope * dy)))
 }
 
 /// `op_norm`
@@ -60,8 +83,29 @@ pub fn norm<R: Real>(record: &Record) -> Found<Answer<R>> {
     match record.system.as_str() {
         "layer_norm" => layer_norm(record),
         "batch_norm" => batch_norm(record),
-        _ => unsupported("no page"),
+        "normalize" => l2_normalize(record),
+        "cosine_similarity" => cosine(record),
+        _ => unsupported("another norm"),
     }
+}
+
+fn l2_normalize<R: Real>(record: &Record) -> Found<Answer<R>> {
+    let x: Array2<R> = record.real("in/x")?;
+    let (y, tape) = ops::l2_normalize(&x, Some(record.number("eps")?))?;
+    let dx = ops::l2_normalize_backward(&tape, &record.shaped::<R, Ix2>("cot/y", x.shape())?);
+    Ok(Answer::new().with("out/y", &y).with("grad_in/x", &dx))
+}
+
+/// The product of two rows of length one.
+fn cosine<R: Real>(record: &Record) -> Found<Answer<R>> {
+    let a: Array2<R> = record.real("in/a")?;
+    let b: Array2<R> = record.shaped("in/b", a.shape())?;
+    let dy: Array1<R> = record.shaped("cot/y", &[a.nrows()])?;
+    let ((u, a_tape), (v, b_tape)) = (ops::l2_normalize(&a, None)?, ops::l2_normalize(&b, None)?);
+    let dy = dy.insert_axis(ndarray::Axis(1));
+    Ok((Answer::new().with("out/y", &ops::sum::row_sums(&(&u * &v))))
+        .with("grad_in/a", &ops::l2_normalize_backward(&a_tape, &(&v * &dy)))
+        .with("grad_in/b", &ops::l2_normalize_backward(&b_tape, &(&u * &dy))))
 }
 
 /// Layer norm over the last axes, taken together as one row.
@@ -102,67 +146,4 @@ pub fn position<R: Real>(record: &Record) -> Found<Answer<R>> {
         "2-D sin-cos table" => unsupported("positions of two axes"),
         _ => unsupported("no page"),
     }
-}
-
-/// `op_linear_embedding`
-pub fn linear_embedding<R: Real>(record: &Record) -> Found<Answer<R>> {
-    match record.system.as_str() {
-        "linear" => linear(record),
-        "matmul" if record.name == "matmul_broadcast" => product(record),
-        "matmul" => batch_of_products(record),
-        _ => unsupported("no page"),
-    }
-}
-
-fn linear<R: Real>(record: &Record) -> Found<Answer<R>> {
-    let (x, w): (ArrayD<R>, Array2<R>) = (record.real("in/x")?, weight(record, "in/weight")?);
-    let bias: Option<Array1<R>> = record.optional("in/bias")?;
-    let y = ops::linear(&rows(&x), &w, bias.as_deref())?;
-    let mut shape = x.shape().to_vec();
-    shape.pop();
-    shape.push(w.ncols());
-    let dy = rows(&record.shaped("cot/y", &shape)?);
-    let (mut dw, mut db) = (w.zeros_like(), bias.zeros_like());
-    let dx = ops::linear_backward(&rows(&x), &w, &dy, &mut dw, db.as_mut());
-    let answer = (Answer::new().with("out/y", &reshape::<R, _, IxDyn>(&y, &shape)))
-        .with("grad_in/x", &reshape::<R, _, IxDyn>(&dx, x.shape()))
-        .with("grad_in/weight", &transposed(&dw));
-    Ok(answer.with_tree("grad_in/bias", &db))
-}
-
-/// A product is a linear map without bias, and both factors have a gradient.
-pub fn product<R: Real>(record: &Record) -> Found<Answer<R>> {
-    let (a, b): (ArrayD<R>, Array2<R>) = (record.real("in/a")?, record.real("in/b")?);
-    let y = ops::linear(&rows(&a), &b, None)?;
-    let mut shape = a.shape().to_vec();
-    shape.pop();
-    shape.push(b.ncols());
-    let dy = rows(&record.shaped("cot/y", &shape)?);
-    let mut db = b.zeros_like();
-    let da = ops::linear_backward(&rows(&a), &b, &dy, &mut db, None);
-    Ok((Answer::new().with("out/y", &reshape::<R, _, IxDyn>(&y, &shape)))
-        .with("grad_in/a", &reshape::<R, _, IxDyn>(&da, a.shape()))
-        .with("grad_in/b", &db))
-}
-
-fn batch_of_products<R: Real>(record: &Record) -> Found<Answer<R>> {
-    let (a, b): (Array4<R>, Array4<R>) = (record.real("in/a")?, record.real("in/b")?);
-    let (batch, heads, n, _) = a.dim();
-    if b.dim().0 != batch || b.dim().1 != heads {
-        return Err(record.invalid(0, "a and b have another number of matrices".to_string()));
-    }
-    let m = b.dim().3;
-    let dy: Array4<R> = record.shaped::<R, Ix4>("cot/y", &[batch, heads, n, m])?;
-    let (mut y, mut da, mut db) = (dy.clone(), a.clone(), b.clone());
-    for i in 0..batch {
-        for h in 0..heads {
-            let (a, b, dy) = (head(&a, i, h), head(&b, i, h), head(&dy, i, h));
-            let mut gradient = b.zeros_like();
-            y.slice_mut(ndarray::s![i, h, .., ..]).assign(&ops::linear(&a, &b, None)?);
-            let dx = ops::linear_backward(&a, &b, &dy, &mut gradient, None);
-            da.slice_mut(ndarray::s![i, h, .., ..]).assign(&dx);
-            db.slice_mut(ndarray::s![i, h, .., ..]).assign(&gradient);
-        }
-    }
-    Ok(Answer::new().with("out/y", &y).with("grad_in/a", &da).with("grad_in/b", &db))
 }

@@ -35,7 +35,7 @@ pub fn kl_divergence<R: Real>(z: &ArrayRef2<R>, t: &ArrayRef2<R>) -> Result<(R, 
 }
 
 /// Gradient of [`kl_divergence`] with respect to the logits; that of the targets is
-/// [`kl_divergence_backward_targets`].
+/// [`kl_divergence_targets_backward`].
 ///
 /// **eq-0.5-kl-divergence, backward**
 /// ```math
@@ -57,7 +57,7 @@ pub fn kl_divergence_backward<R: Real>(
 /// The second half of [`kl_divergence_backward`]: the gradient with respect to the targets, where a teacher learns too.
 ///
 /// Where a target is zero the slope is `-∞`. What a softmax hands on of it is zero, and zero is returned.
-pub fn kl_divergence_backward_targets<R: Real>(
+pub fn kl_divergence_targets_backward<R: Real>(
     tape: &SoftCrossEntropyTape<R>,
     z: &ArrayRef2<R>,
     t: &ArrayRef2<R>,
@@ -120,6 +120,6 @@ mod tests {
         let (z, t) = (array![[0.0, 1.0]], array![[0.0, 1.0]]);
         assert_eq!(kl_divergence(&z, &t).unwrap().0, soft_cross_entropy(&z, &t).unwrap().0);
         let tape = kl_divergence(&z, &t).unwrap().1;
-        assert_eq!(kl_divergence_backward_targets(&tape, &z, &t, 1.0)[(0, 0)], 0.0);
+        assert_eq!(kl_divergence_targets_backward(&tape, &z, &t, 1.0)[(0, 0)], 0.0);
     }
 }

@@ -6,7 +6,7 @@
 
 use ndarray::{Array, Array1, ArrayRef, ArrayRef2, Dimension};
 
-use crate::parallel::{contiguous, elements, fold_rows};
+use crate::parallel::{contiguous, elements, fold_rows, for_rows};
 use crate::{Real, Result};
 
 /// Lanes of a sum.
@@ -106,6 +106,28 @@ pub fn total<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> R {
     let x = contiguous(x);
     let width = x.shape().last().copied().unwrap_or(1).max(1);
     let rows: Vec<R> = elements(&x).chunks(width).map(sum).collect();
+    sum(&rows)
+}
+
+/// `Σ f(x, y)` over all elements of two arrays of one shape, in the order of [`total`]; `cost` is the rough number of
+/// operations per element.
+pub fn total_of_2<R: Real, D: Dimension>(
+    x: &ArrayRef<R, D>,
+    y: &ArrayRef<R, D>,
+    cost: usize,
+    f: impl Fn(R, R) -> R + Send + Sync,
+) -> R {
+    let width = x.shape().last().copied().unwrap_or(1).max(1);
+    let (x, y) = (contiguous(x), contiguous(y));
+    let (x, y) = (elements(&x), elements(&y));
+    let mut rows = vec![R::of(0.0); x.len() / width];
+    for_rows(
+        &mut rows,
+        1,
+        width * cost,
+        #[inline(always)]
+        |i, row| row[0] = sum_of_2(&x[i * width..(i + 1) * width], &y[i * width..(i + 1) * width], &f),
+    );
     sum(&rows)
 }
 
