@@ -4,10 +4,12 @@
 //! begins. Layers on rows do not see it; attention does.
 
 pub mod activation;
+pub mod admin;
 pub mod attention;
 pub mod block;
 pub mod cross_block;
 pub mod decoder_block;
+pub mod depth;
 pub mod embedding;
 pub mod ffn;
 pub mod flash_attention;
@@ -24,6 +26,10 @@ pub mod stack;
 pub mod tied_decoder;
 
 pub use activation::Activation;
+pub use admin::{
+    AdminBlock, AdminBlockTape, AdminEncoder, AdminKind, AdminProfile, OutputChange, Shortcut, ShortcutTape,
+    SubLayer, admin_closed, admin_code, admin_paper,
+};
 pub use attention::{AttentionTape, DeadRows, attention, attention_backward};
 pub use block::{Block, BlockConfig, BlockTape, NormOrder};
 pub use cross_block::{CrossBlock, CrossBlockTape};
