@@ -8,3 +8,4 @@ pub mod evaluate;
 pub mod model;
 pub mod parity;
 pub mod train;
+pub mod warm_up;
