@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayRef2};
 
 use crate::ops::sum::{dot, sum_of};
-use crate::parallel::{contiguous, elements, for_rows, for_rows_2, slice_of};
+use crate::parallel::{contiguous, elements, for_rows, slice_of};
 use crate::{Error, Real, Result, check_finite, check_not_empty, check_setting, tree};
 
 /// Rough operations per element, for the decision to use threads.
@@ -49,16 +49,21 @@ pub fn l2_normalize<R: Real>(x: &ArrayRef2<R>, eps: Option<f64>) -> Result<(Arra
     let x_all = contiguous(x);
     let rows = elements(&x_all);
     let (mut u, mut norms) = (Array2::zeros((n, d)), Array1::zeros(n));
-    for_rows_2(
-        (slice_of(&mut u), d),
-        (slice_of(&mut norms), 1),
+    for_rows(
+        slice_of(&mut norms),
+        1,
+        COST * d,
+        #[inline(always)]
+        |i, norm| norm[0] = length(&rows[i * d..(i + 1) * d]),
+    );
+    for_rows(
+        slice_of(&mut u),
+        d,
         COST,
         #[inline(always)]
-        |i, u, norm| {
-            let x = &rows[i * d..(i + 1) * d];
-            norm[0] = length(x);
-            let divisor = eps.map_or(norm[0], |eps| norm[0].max(R::of(eps)));
-            u.iter_mut().zip(x).for_each(|(u, &x)| *u = x / divisor);
+        |i, u| {
+            let divisor = eps.map_or(norms[i], |eps| norms[i].max(R::of(eps)));
+            u.iter_mut().zip(&rows[i * d..(i + 1) * d]).for_each(|(u, &x)| *u = x / divisor);
         },
     );
     let fine = |&norm: &R| norm.is_finite() && (eps.is_some() || norm > R::of(0.0));
