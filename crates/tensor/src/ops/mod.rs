@@ -1,8 +1,6 @@
 //! Elementary operations: pairs of a function and its gradient.
 
 pub mod avg_pool;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
 pub mod conv;
 pub mod cross_entropy;
 pub mod frozen_norm;
@@ -14,7 +12,11 @@ pub mod linear;
 pub mod log_softmax;
 pub mod matmul;
 pub mod max_pool;
+#[cfg(target_arch = "x86_64")]
+mod packed;
 pub mod quick_gelu;
+#[cfg(target_arch = "x86_64")]
+mod register;
 pub mod relu;
 pub mod soft_cross_entropy;
 pub mod softmax;
