@@ -17,7 +17,7 @@ const LONG_FILES: &[(&str, usize)] = &[
     ("crates/blocks/src/mask.rs", 260),
     ("crates/blocks/src/multi_head.rs", 220),
     ("crates/objectives/src/label_smoothing.rs", 230),
-    ("crates/tensor/src/ops/avx512.rs", 330),
+    ("crates/tensor/src/ops/packed.rs", 260),
     ("crates/tensor/src/ops/conv.rs", 320),
     ("crates/tokenizers/src/image/roi_align.rs", 230),
     // The only file of its kind by design: threads, memory, the file format, the terminal.

@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayRef1, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, s};
 
 #[cfg(target_arch = "x86_64")]
-use super::avx512;
+use super::packed;
 use crate::parallel::{fork_parts, free_threads};
 use crate::{Real, simd};
 
@@ -131,17 +131,22 @@ fn blocks<R: Real>(k: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
 }
 
 macro_rules! kernel {
-    ($name:ident, $t:ty, $gemm:path, $register:ident) => {
-        /// matrixmultiply with `alpha = 1`: other factors change the bits.
+    ($name:ident, $t:ty, $gemm:path, $narrow:ident, $wide:ident) => {
+        /// The kernels of [`packed`] where the processor has them and the result has rows or columns without gaps,
+        /// otherwise matrixmultiply with `alpha = 1`: other factors change the bits.
         pub(crate) fn $name(a: ArrayView2<$t>, b: ArrayView2<$t>, mut c: ArrayViewMut2<$t>, fresh: bool) {
             if !simd::fused() {
                 return plain(a, b, c, fresh);
             }
             #[cfg(target_arch = "x86_64")]
-            if simd::level() == simd::Level::Avx512
-                && avx512::product::<std::arch::x86_64::$register>(a, b, c.view_mut(), fresh)
             {
-                return;
+                let product = match simd::level() {
+                    simd::Level::Avx512 => packed::product::<std::arch::x86_64::$wide>,
+                    _ => packed::product::<std::arch::x86_64::$narrow>,
+                };
+                if product(a, b, c.view_mut(), fresh) {
+                    return;
+                }
             }
             let ((n, k), m) = (a.dim(), b.ncols());
             let (sa, sb, sc) = (a.strides(), b.strides(), [c.strides()[0], c.strides()[1]]);
@@ -171,11 +176,13 @@ macro_rules! kernel {
     };
 }
 
-kernel!(single, f32, matrixmultiply::sgemm, __m512);
-kernel!(double, f64, matrixmultiply::dgemm, __m512d);
+kernel!(single, f32, matrixmultiply::sgemm, __m256, __m512);
+kernel!(double, f64, matrixmultiply::dgemm, __m256d, __m512d);
 
 #[cfg(test)]
 mod tests {
+    use ndarray::Array1;
+
     use super::*;
     use crate::Random;
 
@@ -241,5 +248,19 @@ mod tests {
         add_matmul(&mut sum, &a, &b);
         plain(a.view(), b.view(), want.view_mut(), false);
         assert_eq!(sum, want);
+    }
+
+    #[test]
+    fn a_row_that_is_added_is_what_the_block_sums_are_added_to() {
+        let mut random = Random::seed(3);
+        for (n, m) in [(3, 5), (170, 90), (90, 170)] {
+            let (a, b): (Array2<f32>, Array2<f32>) =
+                (random.uniform((n, 517), 1.0), random.uniform((517, m), 1.0));
+            let row: Array1<f32> = random.uniform(m, 1.0);
+            let mut want = Array2::zeros((n, m));
+            want.assign(&row);
+            plain(a.view(), b.view(), want.view_mut(), false);
+            assert_eq!(matmul_plus_row(&a, &b, &row), want);
+        }
     }
 }

@@ -1,8 +1,6 @@
 //! Elementary operations: pairs of a function and its gradient.
 
 pub mod avg_pool;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
 pub mod binary_cross_entropy;
 pub mod conv;
 pub mod cross_entropy;
@@ -19,7 +17,11 @@ pub mod log_softmax;
 pub mod lookup;
 pub mod matmul;
 pub mod max_pool;
+#[cfg(target_arch = "x86_64")]
+mod packed;
 pub mod quick_gelu;
+#[cfg(target_arch = "x86_64")]
+mod register;
 pub mod regression;
 pub mod relu;
 pub mod soft_cross_entropy;

@@ -1,26 +1,21 @@
-//! The inner loops of a product for AVX-512: the bits of [`matmul`](super::matmul()), in less time than
-//! matrixmultiply takes there.
+//! The inner loops of a product: the bits of [`matmul`](super::matmul()), in less time than matrixmultiply takes.
 //!
 //! A block of `b` (256 rows) and a block of `a` (256 columns) are copied into panels, in the order in which they are
-//! read; then tiles of 12 rows and two registers of columns stay in registers while the inner index runs.
+//! read; then tiles of two registers of columns, and of as many rows as the registers hold, stay in registers while the
+//! inner index runs. The same code serves registers of 256 and of 512 bits: see [`Register`].
 
-use std::arch::x86_64::{
-    __m512, __m512d, _MM_HINT_T0, _mm_prefetch, _mm512_add_pd, _mm512_add_ps, _mm512_fmadd_pd,
-    _mm512_fmadd_ps, _mm512_mask_storeu_pd, _mm512_mask_storeu_ps, _mm512_maskz_loadu_pd,
-    _mm512_maskz_loadu_ps, _mm512_set1_pd, _mm512_set1_ps,
-};
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 use std::cell::RefCell;
 use std::thread::LocalKey;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::matmul::BLOCK;
+use super::register::Register;
 
-/// Rows of a tile.
-const ROWS: usize = 12;
-/// Rows of `a` in a block: 240 KiB of `f32`, for the second cache.
-const A_ROWS: usize = 20 * ROWS;
-/// Columns of `b` in a block: 1 MiB of `f32`, for the second cache.
+/// Tiles of rows of `a` in a block: 120 KiB of `f32` for registers of 256 bits, for the second cache.
+const A_TILES: usize = 20;
+/// Columns of `b` in a block: 1 MiB of `f32`.
 const B_COLUMNS: usize = 1024;
 
 /// 64 bytes, so that a register is never loaded from two cache lines.
@@ -34,54 +29,6 @@ type Panels = RefCell<[Vec<Line>; 2]>;
 thread_local! {
     static PANELS: Panels = const { RefCell::new([Vec::new(), Vec::new()]) };
 }
-
-/// A register of 512 bits.
-///
-/// # Safety
-/// Every function needs AVX-512; memory has to be valid for `count` numbers.
-#[allow(unsafe_code)]
-pub(crate) trait Register: Copy {
-    type Number: Copy;
-    const LANES: usize;
-    unsafe fn set(x: Self::Number) -> Self;
-    unsafe fn fused(self, a: Self, b: Self) -> Self;
-    unsafe fn plus(self, other: Self) -> Self;
-    unsafe fn load(from: *const Self::Number, count: usize) -> Self;
-    unsafe fn store(self, to: *mut Self::Number, count: usize);
-}
-
-macro_rules! register {
-    ($register:ty, $number:ty, $mask:ty, $lanes:literal: $set:ident $fused:ident $plus:ident $load:ident $store:ident) => {
-        #[allow(unsafe_code)]
-        // SAFETY: the intrinsics ask for what the trait asks for, and a mask keeps them to `count` numbers.
-        impl Register for $register {
-            type Number = $number;
-            const LANES: usize = $lanes;
-            #[inline(always)]
-            unsafe fn set(x: $number) -> Self {
-                unsafe { $set(x) }
-            }
-            #[inline(always)]
-            unsafe fn fused(self, a: Self, b: Self) -> Self {
-                unsafe { $fused(self, a, b) }
-            }
-            #[inline(always)]
-            unsafe fn plus(self, other: Self) -> Self {
-                unsafe { $plus(self, other) }
-            }
-            #[inline(always)]
-            unsafe fn load(from: *const $number, count: usize) -> Self {
-                unsafe { $load(((1u32 << count) - 1) as $mask, from) }
-            }
-            #[inline(always)]
-            unsafe fn store(self, to: *mut $number, count: usize) {
-                unsafe { $store(to, ((1u32 << count) - 1) as $mask, self) }
-            }
-        }
-    };
-}
-register!(__m512, f32, u16, 16: _mm512_set1_ps _mm512_fmadd_ps _mm512_add_ps _mm512_maskz_loadu_ps _mm512_mask_storeu_ps);
-register!(__m512d, f64, u8, 8: _mm512_set1_pd _mm512_fmadd_pd _mm512_add_pd _mm512_maskz_loadu_pd _mm512_mask_storeu_pd);
 
 /// A matrix in memory: where it begins, and the distances between its rows and between its columns.
 #[derive(Clone, Copy)]
@@ -98,7 +45,7 @@ impl<P> Matrix<P> {
 }
 
 /// `c += a b`, or `c = a b` if `fresh`, for registers `V`. False, and nothing done, if neither the rows nor the columns
-/// of `c` are without gaps. Only for processors with AVX-512.
+/// of `c` are without gaps. Only for processors that have them.
 pub(crate) fn product<V: Register<Number: Default>>(
     a: ArrayView2<V::Number>,
     b: ArrayView2<V::Number>,
@@ -120,10 +67,13 @@ pub(crate) fn product<V: Register<Number: Default>>(
     let [a, b] = [a, b].map(|x| Matrix { at: x.as_ptr(), row: x.strides()[0], column: x.strides()[1] });
     with_panels::<V>(&PANELS, (n, k, m), |panels| {
         // SAFETY: sizes and strides are those of valid views, `c` is borrowed mutably and overlaps neither `a` nor
-        // `b`, the panels are as large as a block can be, and the caller has asked for AVX-512.
+        // `b`, the panels are as large as a block can be, and the caller has asked for the registers.
         #[allow(unsafe_code)]
         unsafe {
-            blocks::<V>((n, k, m), a, b, to, panels, fresh);
+            V::enable(
+                #[inline(always)]
+                || blocks::<V>((n, k, m), a, b, to, panels, fresh),
+            );
         }
     });
     true
@@ -135,11 +85,11 @@ fn with_panels<V: Register>(
     f: impl FnOnce([*mut V::Number; 2]),
 ) {
     let depth = k.min(BLOCK);
-    let a = n.min(A_ROWS).next_multiple_of(ROWS) * depth;
+    let a = n.min(A_TILES * V::ROWS).next_multiple_of(V::ROWS) * depth;
     let b = m.min(B_COLUMNS).next_multiple_of(2 * V::LANES) * depth;
     panels.with_borrow_mut(|panels| {
         for (panel, size) in panels.iter_mut().zip([a, b]) {
-            let lines = size.div_ceil(V::LANES);
+            let lines = (size * size_of::<V::Number>()).div_ceil(size_of::<Line>());
             panel.resize(lines.max(panel.len()), Line([0; 64]));
         }
         f(panels.each_mut().map(|panel| panel.as_mut_ptr().cast()));
@@ -147,9 +97,9 @@ fn with_panels<V: Register>(
 }
 
 /// # Safety
-/// AVX-512; matrices `a: [n, k]`, `b: [k, m]`, `c: [n, m]`, and panels of at least a block each.
+/// The registers; matrices `a: [n, k]`, `b: [k, m]`, `c: [n, m]`, and panels of at least a block each.
 #[allow(unsafe_code)]
-#[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")]
+#[inline(always)]
 unsafe fn blocks<V: Register>(
     (n, k, m): (usize, usize, usize),
     a: Matrix<*const V::Number>,
@@ -169,17 +119,13 @@ unsafe fn blocks<V: Register>(
                     let at = b.at.offset(b.offset(p, j + l));
                     let lines = Matrix { at, row: b.column, column: b.row };
                     let count = width.min(columns - l);
-                    if V::LANES == 16 {
-                        pack::<_, 32>(lines, count, depth, b_panels.add(l * depth));
-                    } else {
-                        pack::<_, 16>(lines, count, depth, b_panels.add(l * depth));
-                    }
+                    pack(lines, count, depth, width, b_panels.add(l * depth));
                 }
-                for i in (0..n).step_by(A_ROWS) {
-                    let rows = A_ROWS.min(n - i);
-                    for l in (0..rows).step_by(ROWS) {
+                for i in (0..n).step_by(A_TILES * V::ROWS) {
+                    let rows = (A_TILES * V::ROWS).min(n - i);
+                    for l in (0..rows).step_by(V::ROWS) {
                         let lines = Matrix { at: a.at.offset(a.offset(i + l, p)), ..a };
-                        pack::<_, ROWS>(lines, ROWS.min(rows - l), depth, a_panels.add(l * depth));
+                        pack(lines, V::ROWS.min(rows - l), depth, V::ROWS, a_panels.add(l * depth));
                     }
                     let c = Matrix { at: c.at.offset(c.offset(i, j)), ..c };
                     tiles::<V>((rows, depth, columns), [a_panels, b_panels], c, fresh && p == 0);
@@ -189,26 +135,21 @@ unsafe fn blocks<V: Register>(
     }
 }
 
-/// Copies `count <= WIDTH` lines of `depth` numbers, the rows of a matrix, to `panel[k * WIDTH + line]`. What stands
+/// Copies `count <= width` lines of `depth` numbers, the rows of a matrix, to `panel[k * width + line]`. What stands
 /// in the places of missing lines does not matter: nobody reads it, or only into columns that are not stored.
 ///
 /// # Safety
-/// The lines are valid for reads, the panel for writes of `WIDTH * depth` numbers.
+/// The lines are valid for reads, the panel for writes of `width * depth` numbers.
 #[allow(unsafe_code)]
 #[inline(always)]
-unsafe fn pack<T: Copy, const WIDTH: usize>(
-    lines: Matrix<*const T>,
-    count: usize,
-    depth: usize,
-    panel: *mut T,
-) {
+unsafe fn pack<T: Copy>(lines: Matrix<*const T>, count: usize, depth: usize, width: usize, panel: *mut T) {
     // SAFETY: all offsets are within `count` lines of `depth` numbers and within the panel.
     unsafe {
         if lines.row == 1 {
             for k in 0..depth {
-                let (from, to) = (lines.at.offset(lines.offset(0, k)), panel.add(k * WIDTH));
-                if count == WIDTH {
-                    to.copy_from_nonoverlapping(from, WIDTH);
+                let (from, to) = (lines.at.offset(lines.offset(0, k)), panel.add(k * width));
+                if count == width {
+                    to.copy_from_nonoverlapping(from, width);
                 } else {
                     to.copy_from_nonoverlapping(from, count);
                 }
@@ -220,7 +161,7 @@ unsafe fn pack<T: Copy, const WIDTH: usize>(
         while first + 4 <= count {
             let four: [_; 4] = std::array::from_fn(|i| lines.at.offset(lines.offset(first + i, 0)));
             for k in 0..depth {
-                let to = panel.add(k * WIDTH + first);
+                let to = panel.add(k * width + first);
                 for (i, from) in four.iter().enumerate() {
                     *to.add(i) = *from.offset(lines.offset(0, k));
                 }
@@ -229,7 +170,7 @@ unsafe fn pack<T: Copy, const WIDTH: usize>(
         }
         for line in first..count {
             for k in 0..depth {
-                *panel.add(k * WIDTH + line) = *lines.at.offset(lines.offset(line, k));
+                *panel.add(k * width + line) = *lines.at.offset(lines.offset(line, k));
             }
         }
     }
@@ -240,7 +181,7 @@ unsafe fn pack<T: Copy, const WIDTH: usize>(
 /// # Safety
 /// As for [`blocks`], with packed panels.
 #[allow(unsafe_code)]
-#[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")]
+#[inline(always)]
 unsafe fn tiles<V: Register>(
     (rows, depth, columns): (usize, usize, usize),
     [a, b]: [*mut V::Number; 2],
@@ -249,8 +190,8 @@ unsafe fn tiles<V: Register>(
 ) {
     for j in (0..columns).step_by(2 * V::LANES) {
         let left = (columns - j).min(2 * V::LANES);
-        for i in (0..rows).step_by(ROWS) {
-            let tile = tile_of::<V>((rows - i).min(ROWS), left > V::LANES);
+        for i in (0..rows).step_by(V::ROWS) {
+            let tile = V::tile((rows - i).min(V::ROWS), left > V::LANES);
             // SAFETY: the panels hold whole tiles, and a tile writes only the rows and columns that `c` has.
             unsafe {
                 let (a, b) = (a.add(i * depth), b.add(j * depth));
@@ -260,29 +201,13 @@ unsafe fn tiles<V: Register>(
     }
 }
 
-/// Inner size, panels, where in `c`, distance between rows of `c` and columns to store, fresh.
-#[allow(unsafe_code)]
-type Tile<T> = unsafe fn(usize, *const T, *const T, *mut T, (isize, usize), bool);
-
-fn tile_of<V: Register>(rows: usize, two: bool) -> Tile<V::Number> {
-    macro_rules! with_rows {
-        ($($rows:literal)*) => {
-            match (rows, two) {
-                $(($rows, true) => tile::<V, $rows, 2>, ($rows, false) => tile::<V, $rows, 1>,)*
-                _ => unreachable!("a tile has one to twelve rows"),
-            }
-        };
-    }
-    with_rows!(1 2 3 4 5 6 7 8 9 10 11 12)
-}
-
 /// One tile of `M` rows and `W` registers: a fused multiply-add per element and inner index, in order, from zero.
 ///
 /// # Safety
 /// As for [`blocks`].
 #[allow(unsafe_code)]
-#[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")]
-unsafe fn tile<V: Register<Number: Copy>, const M: usize, const W: usize>(
+#[inline(always)]
+pub(super) unsafe fn tile<V: Register, const M: usize, const W: usize>(
     depth: usize,
     mut a: *const V::Number,
     mut b: *const V::Number,
@@ -290,7 +215,7 @@ unsafe fn tile<V: Register<Number: Copy>, const M: usize, const W: usize>(
     (row, columns): (isize, usize),
     fresh: bool,
 ) {
-    // SAFETY: the panels hold `depth` groups of 12 and of two registers; `c` has `M` rows of `columns` numbers.
+    // SAFETY: the panels hold `depth` groups of `V::ROWS` and of two registers; `c` has `M` rows of `columns` numbers.
     unsafe {
         for i in 0..M {
             _mm_prefetch::<_MM_HINT_T0>(c.offset(i as isize * row).cast());
@@ -309,7 +234,7 @@ unsafe fn tile<V: Register<Number: Copy>, const M: usize, const W: usize>(
                     *sum = x.fused(column, *sum);
                 }
             }
-            a = a.add(ROWS);
+            a = a.add(V::ROWS);
             b = b.add(2 * V::LANES);
         }
         for (i, sums) in sums.iter().enumerate() {
