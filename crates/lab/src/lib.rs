@@ -7,4 +7,5 @@ pub mod data;
 pub mod evaluate;
 pub mod model;
 pub mod parity;
+pub mod product_mask;
 pub mod train;
