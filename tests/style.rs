@@ -24,10 +24,10 @@ const LONG_FILES: &[(&str, usize)] = &[
     ("crates/tensor/src/alloc.rs", 250),
     ("crates/tensor/src/parallel.rs", 390),
     ("crates/golden/src/file.rs", 390),
-    ("crates/cli/src/terminal.rs", 390),
+    ("crates/cli/src/terminal.rs", 410),
     // Lists that grow with the project: evidence, errata, cases, pages.
     ("crates/cli/src/explain/mod.rs", 320),
-    ("crates/cli/src/verify.rs", 360),
+    ("crates/cli/src/verify.rs", 390),
     ("crates/equations/src/checks/admin.rs", 250),
     ("crates/equations/src/checks/attention.rs", 210),
     ("crates/equations/src/checks/conv.rs", 210),

@@ -41,9 +41,14 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
     }
 }
 
+/// All cards.
+pub fn cards() -> Vec<Card> {
+    page::parse(PAGE)
+}
+
 /// The card of an id.
 pub fn card(id: &str) -> Option<Card> {
-    page::parse(PAGE).into_iter().find(|card| card.id == id)
+    cards().into_iter().find(|card| card.id == id)
 }
 
 /// The row of an id; if there is none, the nearest ones are suggested.
@@ -53,7 +58,7 @@ pub fn unknown(id: &str) -> Failure {
 }
 
 fn list(filter: &[String], terminal: &Terminal) -> Done {
-    let cards = page::parse(PAGE);
+    let cards = cards();
     let empty = Card::default();
     let rows: Vec<(&Equation, &Card)> = register()
         .map(|row| (row, cards.iter().find(|card| card.id == row.id).unwrap_or(&empty)))

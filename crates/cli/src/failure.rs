@@ -56,6 +56,13 @@ impl Failure {
         Failure::new(Code::Usage, message)
     }
 
+    /// A file that cannot be written.
+    pub fn unwritten(path: &std::path::Path, error: &io::Error) -> Self {
+        let why = error.to_string().replace(char::is_control, "?");
+        Failure::new(Code::InvalidData, format!("{}: cannot be written: {why}", path.display()))
+            .hint("--out DIR chooses another folder")
+    }
+
     /// The same failure, with what to type next.
     pub fn hint(self, text: impl Into<String>) -> Self {
         match self {

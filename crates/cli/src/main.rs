@@ -5,13 +5,18 @@
 
 mod bench;
 mod completions;
+mod data;
+mod draw;
 mod equations;
 mod errata;
 mod explain;
 mod failure;
 mod names;
 mod parity;
+mod progress;
 mod terminal;
+mod tour;
+mod train;
 mod verify;
 
 use std::process::ExitCode;
@@ -28,23 +33,26 @@ static ALLOCATOR: mmt_tensor::alloc::Recycling = mmt_tensor::alloc::Recycling;
 
 /// Multimodal Transformers: every formula forward and backward, proved by tests
 ///
-/// Exit codes: 0 done and every check passed, 1 a check failed, 2 the command line is wrong, 3 a file is invalid,
+/// Without a verb: the tour. Exit codes: 0 done and every check passed, 1 a check failed, 2 the command line is wrong, 3 a file is invalid,
 /// 6 nothing is selected.
 #[derive(Parser, Debug)]
-#[command(name = "mmt", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "mmt", version, max_term_width = 100)]
 struct Program {
     #[command(flatten)]
     options: Options,
     #[command(subcommand)]
-    verb: Verb,
+    verb: Option<Verb>,
 }
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    Tour(tour::Args),
     Equations(equations::Args),
     Verify(verify::Args),
     Explain(explain::Args),
     Errata(errata::Args),
+    Data(data::Args),
+    Train(train::Args),
     Parity(parity::Args),
     Bench(bench::Args),
     Completions(completions::Args),
@@ -52,10 +60,13 @@ enum Verb {
 
 fn run(verb: &Verb, terminal: &Terminal) -> Done {
     match verb {
+        Verb::Tour(args) => tour::run(args, terminal),
         Verb::Equations(args) => equations::run(args, terminal),
         Verb::Verify(args) => verify::run(args, terminal),
         Verb::Explain(args) => explain::run(args, terminal),
         Verb::Errata(args) => errata::run(args, terminal),
+        Verb::Data(args) => data::run(args, terminal),
+        Verb::Train(args) => train::run(args, terminal),
         Verb::Parity(args) => parity::run(args, terminal),
         Verb::Bench(args) => bench::run(args, terminal),
         Verb::Completions(args) => completions::run(args, terminal, &mut Program::command()),
@@ -69,7 +80,8 @@ fn main() -> ExitCode {
         pool.build_global().expect("nothing has used the threads yet");
     }
     let terminal = Terminal::new(program.options);
-    let done = run(&program.verb, &terminal).and_then(|code| terminal.flush().map(|()| code));
+    let verb = program.verb.unwrap_or(Verb::Tour(tour::Args::default()));
+    let done = run(&verb, &terminal).and_then(|code| terminal.flush().map(|()| code));
     match done {
         Ok(code) => code.into(),
         Err(failure) => {

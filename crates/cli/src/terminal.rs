@@ -130,10 +130,16 @@ impl Terminal {
 
     /// The first line of a verb that computes in one number type only.
     pub fn start_only(&self, precision: Precision, verb: &str) -> Result<(), Failure> {
+        self.only(precision, verb)?;
+        self.start(precision, "")
+    }
+
+    /// Refuses another number type than the one that a verb computes in.
+    pub fn only(&self, precision: Precision, verb: &str) -> Result<(), Failure> {
         if self.options.precision.is_some_and(|asked| asked != precision) {
             return Err(Failure::usage(format!("mmt {verb} computes in {} only", precision.name())));
         }
-        self.start(precision, "")
+        Ok(())
     }
 
     /// One line, or several, of text.
@@ -171,6 +177,14 @@ impl Terminal {
         let text = if self.ascii { ascii(text) } else { text.to_string() };
         // If even this cannot be written, the exit code remains.
         let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
+    /// A bar on standard error with a message behind it, for a training.
+    pub fn bar(&self, length: u64, name: &str) -> ProgressBar {
+        let style = ProgressStyle::with_template("     {prefix:12} {bar:28} {pos:>5}/{len}   {msg}")
+            .expect("a valid template")
+            .progress_chars(if self.ascii { "##." } else { "██░" });
+        self.progress(length, "").with_style(style).with_prefix(name.to_string())
     }
 
     /// A bar on standard error for `length` steps; invisible unless standard error is a terminal.
@@ -223,7 +237,9 @@ pub fn ascii(text: &str) -> String {
             '│' => out.push('|'),
             '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' => out.push('+'),
             '█' | '▉' | '▊' | '▋' | '▌' | '▍' => out.push('#'),
-            '▎' | '▏' | '░' | '▒' | '▓' => out.push('.'),
+            '▎' | '▏' | '░' => out.push('.'),
+            '▒' => out.push(':'),
+            '▓' => out.push('*'),
             '…' => out.push_str(".."),
             '→' => out.push_str("->"),
             '←' => out.push_str("<-"),

@@ -91,23 +91,55 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
     terminal.start_only(Precision::F64, "verify")?;
     let start = Instant::now();
     let bar = terminal.progress(checks.len() as u64, "verify");
+    let results: Vec<(Option<Wrong>, Tally)> = with_places(|| {
+        let one = |check: &Check| {
+            take_tally();
+            let wrong = caught(&check.run).err();
+            bar.inc(1);
+            (wrong, take_tally())
+        };
+        checks.par_iter().map(one).collect()
+    });
+    bar.finish_and_clear();
+    report(args, terminal, &checks, &results, start.elapsed().as_secs_f64())
+}
+
+/// The check of one hand-derived gradient.
+pub struct Gradient {
+    /// The formula.
+    pub id: &'static str,
+    /// What was compared.
+    pub tally: Tally,
+    /// What is wrong.
+    pub wrong: Option<String>,
+}
+
+/// Checks all gradients of the register.
+pub fn gradients() -> Vec<Gradient> {
+    let rows: Vec<(&str, fn())> =
+        register().filter_map(|row| row.backward.map(|check| (row.id, check))).collect();
+    let one = |&(id, check): &(&'static str, fn())| {
+        take_tally();
+        let run = || {
+            check();
+            Ok(())
+        };
+        let wrong = caught(run).err().map(|wrong| wrong.text);
+        Gradient { id, tally: take_tally(), wrong }
+    };
+    with_places(|| rows.par_iter().map(one).collect())
+}
+
+/// Runs checks whose panics are caught, and remembers where they are instead of printing them.
+fn with_places<T>(run: impl FnOnce() -> T) -> T {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|info| {
         let place = info.location().map(|at| format!("{}:{}", at.file(), at.line()));
         PLACE.with(|slot| *slot.borrow_mut() = place);
     }));
-    let results: Vec<(Option<Wrong>, Tally)> = checks
-        .par_iter()
-        .map(|check| {
-            take_tally();
-            let wrong = caught(&check.run).err();
-            bar.inc(1);
-            (wrong, take_tally())
-        })
-        .collect();
+    let result = run();
     panic::set_hook(hook);
-    bar.finish_and_clear();
-    report(args, terminal, &checks, &results, start.elapsed().as_secs_f64())
+    result
 }
 
 /// The checks that are asked for.

@@ -32,6 +32,11 @@ impl Card {
         fences(&self.forward).into_iter().chain(fences(&self.backward))
     }
 
+    /// The formula of the gradient, in LaTeX; empty if nothing is differentiated.
+    pub fn gradient(&self) -> String {
+        fences(&self.backward).into_iter().next().unwrap_or_default()
+    }
+
     /// The formula itself, in LaTeX.
     pub fn formula(&self) -> String {
         fences(&self.forward).into_iter().next().unwrap_or_default()

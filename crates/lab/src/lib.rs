@@ -7,5 +7,6 @@ pub mod data;
 pub mod evaluate;
 pub mod model;
 pub mod parity;
+pub mod product_mask;
 pub mod train;
 pub mod warm_up;

@@ -33,6 +33,23 @@ impl TrainConfig {
     pub fn new(modalities: Modalities, steps: usize, seed: u64) -> Self {
         TrainConfig { modalities, steps, batch: 64, rate: 3e-3, weight_decay: 0.01, max_norm: 1.0, seed }
     }
+
+    /// Steps until the rate is largest.
+    pub fn warmup(&self) -> usize {
+        self.steps / 5
+    }
+
+    /// # Errors
+    /// [`Error::InvalidHyperparameter`](mmt_tensor::Error::InvalidHyperparameter) for no step, an empty batch or a rate
+    /// that is not positive.
+    pub fn check(&self) -> Result<()> {
+        let TrainConfig { steps, batch, rate, .. } = *self;
+        check_setting("train: steps", steps > 0, || "must be positive, got 0".to_string())?;
+        check_setting("train: batch", batch > 0, || "must be positive, got 0".to_string())?;
+        check_setting("train: rate", rate > 0.0 && rate.is_finite(), || {
+            format!("must be positive, got {rate}")
+        })
+    }
 }
 
 /// What is known after a step.
@@ -70,19 +87,16 @@ pub fn sizes() -> AnswererConfig {
 /// `watch` is called after every step. The same configuration gives the same bits for any number of threads.
 ///
 /// # Errors
-/// [`Error::InvalidHyperparameter`](mmt_tensor::Error::InvalidHyperparameter) for no step, an empty batch or a rate that
-/// is not positive; [`Error::NonFinite`](mmt_tensor::Error::NonFinite) if the training diverges.
+/// Those of [`TrainConfig::check`]; [`Error::NonFinite`](mmt_tensor::Error::NonFinite) if the training diverges.
 pub fn train<R: Real>(config: &TrainConfig, mut watch: impl FnMut(&Step)) -> Result<Answerer<R>> {
     let TrainConfig { modalities, steps, batch, rate, weight_decay, max_norm, seed } = *config;
-    check_setting("train: steps", steps > 0, || "must be positive, got 0".to_string())?;
-    check_setting("train: batch", batch > 0, || "must be positive, got 0".to_string())?;
-    check_setting("train: rate", rate > 0.0 && rate.is_finite(), || format!("must be positive, got {rate}"))?;
+    config.check()?;
     let mut random = Random::seed(seed);
     let mut model = Answerer::<R>::new(&sizes(), &mut random)?;
     let mut grad = model.zeros_like();
     let decay = AdamConfig { weight_decay, decays: decay_weights, ..AdamConfig::ADAMW };
     let mut adamw = AdamW::new(&model, decay)?;
-    let schedule = Schedule::OneCycle { warmup: steps / 5, total: steps, start: 0.04, end: 0.0 };
+    let schedule = Schedule::OneCycle { warmup: config.warmup(), total: steps, start: 0.04, end: 0.0 };
     let words = vocabulary();
     for step in 1..=steps {
         let examples = digits_qa::draw(batch, Part::Train, &mut random);

@@ -108,6 +108,15 @@ impl Svg {
     }
 }
 
+/// A drawing as a file of its own: with the style sheet inside, and nothing that is loaded.
+pub fn alone(drawing: &str) -> String {
+    let style = include_str!("style.css");
+    let open = "<svg xmlns=\"http://www.w3.org/2000/svg\" style=\"background: var(--card)\" ";
+    let (head, body) = drawing.split_once('>').unwrap_or((drawing, ""));
+    let head = head.replacen("<svg ", open, 1);
+    format!("{head}>\n<style>{style}</style>{body}\n")
+}
+
 /// At most two decimals, and no `-0`; a number that is not finite has no place in a drawing and becomes 0.
 fn short(x: f64) -> String {
     if !x.is_finite() {

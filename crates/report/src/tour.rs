@@ -59,6 +59,8 @@ pub struct Tour {
     pub facts: Vec<String>,
     /// The picture of the example.
     pub picture: Picture,
+    /// The four questions with their answers.
+    pub truth: Vec<(String, String)>,
     /// The four questions with what the model sees and says.
     pub looks: Vec<Look>,
     /// The three models.
@@ -111,13 +113,13 @@ fn header(tour: &Tour) -> String {
 
 fn task(tour: &Tour) -> String {
     let drawing = picture(&tour.picture, "Two handwritten digits", "Two digits of 8x8 pixels, side by side.");
-    let answers: String = (tour.looks.iter())
-        .map(|l| format!("<dt>{}</dt><dd>{}</dd>", html::escape(&l.question), html::escape(&l.answer)))
+    let answers: String = (tour.truth.iter())
+        .map(|(q, a)| format!("<dt>{}</dt><dd>{}</dd>", html::escape(q), html::escape(a)))
         .collect();
     let body = format!(
         "<div class=\"task\">\n<div>{drawing}</div>\n<div><p>Two digits and a question in words. Neither is enough by \
          itself: without the question two answers are possible, without the picture only guessing remains.</p>\n\
-         <dl>{answers}</dl></div>\n</div>\n<p></p><p>1797 digits are part of the program (E. Alpaydin, C. Kaynak 1998, UCI, \
+         <dl>{answers}</dl></div>\n</div>\n<p class=\"after\">1797 digits are part of the program (E. Alpaydin, C. Kaynak 1998, UCI, \
          CC&nbsp;BY&nbsp;4.0). The last 500 of them, most likely by other writers, are kept for the test.</p>\n"
     );
     section(1, "The task", &body)
@@ -255,11 +257,12 @@ fn gradients(tour: &Tour) -> Result<String, String> {
         .map(|r| vec![r.id.clone(), r.count.to_string(), format!("{:.1e}", r.worst)])
         .collect();
     let said = format!("{count} numbers of gradients, the largest relative difference is {worst:.1e}.");
-    let drawing =
-        residuals(&tour.residuals, 1e-12, "Hand-derived gradients against exact derivatives", &said);
+    let of_model = |r: &&Residual| tour.formulas.iter().any(|formula| formula.id == r.id);
+    let shown: Vec<Residual> = tour.residuals.iter().filter(of_model).cloned().collect();
+    let drawing = residuals(&shown, 1e-12, "Hand-derived gradients against exact derivatives", &said);
     let caption = format!(
-        "{} formulas, {count} numbers of gradients. The largest relative difference is {worst:.1e}; a check fails \
-         above 1e-12.",
+        "The formulas of this model. In all, {} formulas with {count} numbers of gradients were checked in this run; the \
+         largest relative difference is {worst:.1e}, and a check fails above 1e-12.",
         tour.residuals.len()
     );
     let identity = math::display(r"\langle \bar y,\; J v \rangle = \langle J^\top \bar y,\; v \rangle")?;

@@ -1,6 +1,9 @@
-//! The verbs that compute on data: `bench`.
+//! The verbs that compute on data: `tour`, `data`, `train`, `bench`.
 
 #[path = "../common/mod.rs"]
 mod common;
 
 mod bench;
+mod data;
+mod tour;
+mod train;

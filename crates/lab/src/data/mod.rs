@@ -11,10 +11,14 @@ pub struct DataSet {
     pub id: &'static str,
     /// What is in it.
     pub content: &'static str,
+    /// Which part trains and which one tests.
+    pub split: &'static str,
     /// Who made it.
     pub source: &'static str,
     /// On which terms.
     pub license: &'static str,
+    /// What has to be said with it.
+    pub notice: &'static str,
     /// Bytes inside the program; 0 if it is generated.
     pub bytes: usize,
 }
@@ -23,23 +27,30 @@ pub struct DataSet {
 pub const DATA_SETS: [DataSet; 3] = [
     DataSet {
         id: "digits",
-        content: "1797 handwritten digits, 8x8 pixels, values 0..=16; train rows 0..1297, test rows 1297..1797",
+        content: "1797 handwritten digits, 8x8 pixels, values 0 to 16",
+        split: "rows 0 to 1296 train, 1297 to 1796 test; most likely other writers, which is inferred",
         source: "E. Alpaydin, C. Kaynak 1998, UCI Optical Recognition of Handwritten Digits, 10.24432/C50P49",
         license: "CC BY 4.0",
+        notice: "the 1797 images of the original test part, in the order of scikit-learn's copy; the numbers are \
+                 unchanged, the file format is not",
         bytes: digits::PIXELS.len() + digits::LABELS.len(),
     },
     DataSet {
         id: "digit-pairs",
         content: "two digits side by side, 8x16 pixels, drawn from digits on the fly",
+        split: "as the digits: no image is in both parts",
         source: "derived from digits",
         license: "CC BY 4.0",
+        notice: "changes to digits: two images side by side",
         bytes: 0,
     },
     DataSet {
         id: "digits-qa",
-        content: "a pair of digits, one of four questions about it, and the answer 0..=9",
+        content: "a pair of digits, one of four questions about it, and the answer, a digit",
+        split: "as the digits; both parts ask the same four questions",
         source: "pairs derived from digits; questions written for this project",
-        license: "CC BY 4.0 (pairs), CC0 (questions)",
+        license: "CC BY 4.0 (pairs), CC0 1.0 (questions)",
+        notice: "changes to digits: two images side by side, with a question",
         bytes: 0,
     },
 ];

@@ -1,6 +1,6 @@
 //! A gray picture, pixel by pixel.
 
-use crate::svg::Svg;
+use crate::svg::{Anchor, Svg};
 
 /// A picture with one channel.
 #[derive(Clone, Debug)]
@@ -35,5 +35,23 @@ pub fn picture(picture: &Picture, title: &str, description: &str) -> String {
     let mut svg = Svg::new(width + 2.0, height + 2.0, title, description);
     picture.draw(&mut svg, (1.0, 1.0), SIDE);
     svg.line("divide", (1.0 + width / 2.0, 1.0), (1.0 + width / 2.0, 1.0 + height));
+    svg.finish()
+}
+
+/// Pictures of one size in a grid, with words below each.
+pub fn gallery(pictures: &[(Picture, String)], title: &str, description: &str) -> String {
+    const SIDE: f64 = 12.0;
+    const GAP: f64 = 24.0;
+    let (height, width) = pictures.first().map_or((0, 0), |(picture, _)| picture.size());
+    let cell = (width as f64 * SIDE + GAP, height as f64 * SIDE + 2.0 * GAP);
+    let columns = if width > height { 2 } else { 4 };
+    let rows = pictures.len().div_ceil(columns);
+    let size = (columns.min(pictures.len()) as f64 * cell.0 + GAP, rows as f64 * cell.1 + GAP);
+    let mut svg = Svg::new(size.0, size.1, title, description);
+    for (i, (picture, words)) in pictures.iter().enumerate() {
+        let at = (GAP + (i % columns) as f64 * cell.0, GAP + (i / columns) as f64 * cell.1);
+        picture.draw(&mut svg, at, SIDE);
+        svg.text("tick", (at.0, at.1 + height as f64 * SIDE + 17.0), Anchor::Start, words);
+    }
     svg.finish()
 }
