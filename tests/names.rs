@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use mmt_blocks::{
-    Activation, AttentionKind, BlockConfig, CrossBlock, DecoderBlock, Embedding, Encoder, Ffn, LayerNorm,
-    Linear, MultiHead, NormOrder, Pooler, PostLn, PreLn, SelfAttention, TiedDecoder,
+    Activation, AttentionKind, BlockConfig, ClassHead, ClassToken, CrossBlock, Decoder, DecoderBlock,
+    Embedding, Encoder, EncoderDecoder, EncoderDecoderConfig, Ffn, LayerNorm, LearnedPositions, Linear,
+    MultiHead, NormOrder, Pooler, PostLn, PreLn, SelfAttention, SinusoidalKind, TiedDecoder, Tying,
+    VisionTransformer, VisionTransformerConfig,
 };
 use mmt_fusion::EarlyConcat;
 use mmt_objectives::NextSentence;
@@ -34,6 +36,7 @@ fn block(parts: &[(&str, &str)]) -> String {
 fn stored() -> Vec<(&'static str, String)> {
     let pre = block(&[("norm_1", NORM), ("attn", ATTENTION), ("norm_2", NORM), ("ffn", FFN)]);
     let stack = format!("{} norm.gamma norm.beta", below("blocks.0", &pre));
+    let post = block(&[("attn", ATTENTION), ("norm_1", NORM), ("ffn", FFN), ("norm_2", NORM)]);
     let decoder = [
         ("norm_1", NORM),
         ("attn", ATTENTION),
@@ -42,6 +45,10 @@ fn stored() -> Vec<(&'static str, String)> {
         ("norm_3", NORM),
         ("ffn", FFN),
     ];
+    let head = "hidden.weight hidden.bias out.weight out.bias";
+    let both = [("encoder", below("blocks.0", &post)), ("decoder", below("blocks.0", &block(&decoder)))];
+    let both: Vec<String> = both.iter().map(|(field, names)| below(field, names)).collect();
+    let encoder_decoder = format!("source.table target.table {} output output_bias", both.join(" "));
     vec![
         ("Linear", "weight bias".into()),
         ("LayerNorm", NORM.into()),
@@ -50,10 +57,16 @@ fn stored() -> Vec<(&'static str, String)> {
         ("MultiHead", ATTENTION.into()),
         ("SelfAttention", "w_q.weight w_k.weight w_v.weight".into()),
         ("PreLn", pre.clone()),
-        ("PostLn", block(&[("attn", ATTENTION), ("norm_1", NORM), ("ffn", FFN), ("norm_2", NORM)])),
+        ("PostLn", post),
         ("CrossBlock", pre),
         ("DecoderBlock", block(&decoder)),
         ("Encoder", stack.clone()),
+        ("Decoder", format!("{} norm.gamma norm.beta", below("blocks.0", &block(&decoder)))),
+        ("EncoderDecoder", encoder_decoder),
+        ("LearnedPositions", "table".into()),
+        ("ClassToken", "class position".into()),
+        ("ClassHead", head.into()),
+        ("VisionTransformer", block(&[("tokens", "class position"), ("encoder", &stack), ("head", head)])),
         ("Pooler", "dense.weight dense.bias".into()),
         ("TiedDecoder", "transform.weight transform.bias norm.gamma norm.beta bias".into()),
         ("EmbeddingSum", "norm.gamma norm.beta".into()),
@@ -81,6 +94,21 @@ fn current() -> Vec<(&'static str, String)> {
         attention: AttentionKind::Plain,
     };
     let encoder = Encoder::new(NormOrder::Pre, 1, &config, random).unwrap();
+    let translator = EncoderDecoderConfig {
+        block: config.clone(),
+        order: NormOrder::Post,
+        encoder_depth: 1,
+        decoder_depth: 1,
+        source_words: 5,
+        target_words: 6,
+        longest: 8,
+        positions: SinusoidalKind::Interleaved,
+        tying: Tying::None,
+        output_bias: true,
+        bos: 0,
+    };
+    let picture =
+        VisionTransformerConfig { block: config.clone(), depth: 1, patches: 4, hidden: Some(3), classes: 2 };
     vec![
         ("Linear", names(&Linear::new(2, 3, random))),
         ("LayerNorm", names(&LayerNorm::new(2, 1e-5))),
@@ -93,6 +121,12 @@ fn current() -> Vec<(&'static str, String)> {
         ("CrossBlock", names(&CrossBlock::new(NormOrder::Pre, &config, 3, random).unwrap())),
         ("DecoderBlock", names(&DecoderBlock::new(NormOrder::Pre, &config, 3, random).unwrap())),
         ("Encoder", names(&encoder)),
+        ("Decoder", names(&Decoder::new(NormOrder::Pre, 1, &config, 3, random).unwrap())),
+        ("EncoderDecoder", names(&EncoderDecoder::new(&translator, random).unwrap())),
+        ("LearnedPositions", names(&LearnedPositions::new(4, 3, 0.02, random))),
+        ("ClassToken", names(&ClassToken::new(4, 3, random))),
+        ("ClassHead", names(&ClassHead::new(4, Some(3), 2, random))),
+        ("VisionTransformer", names(&VisionTransformer::new(&picture, random).unwrap())),
         ("Pooler", names(&Pooler::new(4, random))),
         ("TiedDecoder", names(&TiedDecoder::new(4, 5, 1e-12, random))),
         ("EmbeddingSum", names(&EmbeddingSum::new(4, 1e-12))),
