@@ -4,6 +4,7 @@
 //! begins. Layers on rows do not see it; attention does.
 
 pub mod activation;
+pub mod admin;
 pub mod attention;
 pub mod block;
 pub mod class_head;
@@ -12,6 +13,7 @@ pub mod cross_block;
 pub mod decode;
 pub mod decoder;
 pub mod decoder_block;
+pub mod depth;
 pub mod embedding;
 pub mod encoder_decoder;
 pub mod encoder_decoder_config;
@@ -33,6 +35,10 @@ pub mod token_batch;
 pub mod vision_transformer;
 
 pub use activation::Activation;
+pub use admin::{
+    AdminBlock, AdminBlockTape, AdminEncoder, AdminKind, AdminProfile, OutputChange, Shortcut, ShortcutTape,
+    SubLayer, admin_closed, admin_code, admin_paper,
+};
 pub use attention::{AttentionTape, DeadRows, attention, attention_backward};
 pub use block::{Block, BlockConfig, BlockTape, NormOrder};
 pub use class_head::{ClassHead, ClassHeadTape};

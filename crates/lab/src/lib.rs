@@ -9,3 +9,4 @@ pub mod model;
 pub mod parity;
 pub mod product_mask;
 pub mod train;
+pub mod warm_up;

@@ -1,0 +1,268 @@
+//! A stack of Post-LN blocks with weighted shortcuts.
+
+use mmt_tensor::{Ragged, Random, Real, Result, check_setting, check_shape, tree};
+use ndarray::{Array1, Array2, ArrayRef2, Axis};
+
+use super::{AdminKind, Shortcut, ShortcutTape, SubLayer};
+use crate::{
+    Block, BlockConfig, Encoder, Ffn, FfnTape, LayerNorm, Linear, Mask, MultiHead, MultiHeadTape, PostLn,
+};
+
+/// Self-attention and a feed-forward network, each with a weighted shortcut, eq-1.19-admin.
+///
+/// ```math
+/// u = \mathrm{LN}_1(\omega_1 \odot x + \mathrm{MHA}(x)), \qquad y = \mathrm{LN}_2(\omega_2 \odot u + \mathrm{FFN}(u))
+/// ```
+///
+/// `x: [n, d]` → `y: [n, d]`
+#[derive(Clone, Debug)]
+pub struct AdminBlock<R> {
+    /// `MHA`
+    pub attn: MultiHead<R>,
+    /// `ω_1` and `LN_1`
+    pub shortcut_1: Shortcut<R>,
+    /// `FFN`
+    pub ffn: Ffn<R>,
+    /// `ω_2` and `LN_2`
+    pub shortcut_2: Shortcut<R>,
+}
+
+tree!(AdminBlock { attn, shortcut_1, ffn, shortcut_2 });
+
+/// What [`AdminBlock::backward`] reads.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct AdminBlockTape<R> {
+    pub attn: MultiHeadTape<R>,
+    pub shortcut_1: ShortcutTape<R>,
+    pub ffn: FfnTape<R>,
+    pub shortcut_2: ShortcutTape<R>,
+}
+
+tree!(AdminBlockTape { attn, shortcut_1, ffn, shortcut_2 });
+
+impl<R: Real> AdminBlock<R> {
+    /// With `ω = 1`.
+    ///
+    /// # Errors
+    /// Those of [`PostLn::new`].
+    pub fn new(config: &BlockConfig, random: &mut Random) -> Result<Self> {
+        let PostLn { attn, norm_1, ffn, norm_2 } = PostLn::new(config, random)?;
+        Ok(AdminBlock { attn, shortcut_1: Shortcut::new(norm_1), ffn, shortcut_2: Shortcut::new(norm_2) })
+    }
+
+    /// `x: [n, d]` → `[n, d]`
+    ///
+    /// # Errors
+    /// Those of the layers.
+    pub fn forward(
+        &self,
+        x: &ArrayRef2<R>,
+        rows: &Ragged,
+        mask: &Mask,
+    ) -> Result<(Array2<R>, AdminBlockTape<R>)> {
+        let (a, attn) = self.attn.forward(x, x, rows, rows, mask)?;
+        let (u, shortcut_1) = self.shortcut_1.forward(x, &a)?;
+        let (f, ffn) = self.ffn.forward(&u)?;
+        let (y, shortcut_2) = self.shortcut_2.forward(&u, &f)?;
+        Ok((y, AdminBlockTape { attn, shortcut_1, ffn, shortcut_2 }))
+    }
+
+    /// `dy: [n, d]` → `[n, d]`
+    pub fn backward(&self, tape: &AdminBlockTape<R>, dy: &ArrayRef2<R>, grad: &mut Self) -> Array2<R> {
+        let (du, df) = self.shortcut_2.backward(&tape.shortcut_2, dy, &mut grad.shortcut_2);
+        let du = du + self.ffn.backward(&tape.ffn, &df, &mut grad.ffn);
+        let (dx, da) = self.shortcut_1.backward(&tape.shortcut_1, &du, &mut grad.shortcut_1);
+        let (dx_q, dx_kv) = self.attn.backward(&tape.attn, &da, &mut grad.attn);
+        dx + dx_q + dx_kv
+    }
+}
+
+/// Blocks with weighted shortcuts, one after the other.
+#[derive(Clone, Debug)]
+pub struct AdminEncoder<R> {
+    /// In the order in which they are run.
+    pub blocks: Vec<AdminBlock<R>>,
+}
+
+tree!(AdminEncoder { blocks });
+
+impl<R: Real> AdminEncoder<R> {
+    /// `depth` blocks with `ω = 1`: a Post-LN encoder.
+    ///
+    /// # Errors
+    /// Those of [`AdminBlock::new`]; `InvalidHyperparameter` if `depth` is zero.
+    pub fn new(depth: usize, config: &BlockConfig, random: &mut Random) -> Result<Self> {
+        check_setting("admin: depth", depth > 0, || "must be positive, got 0".to_string())?;
+        Ok(AdminEncoder {
+            blocks: (0..depth).map(|_| AdminBlock::new(config, random)).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Sets every `ω` from a batch `x: [n, d]`; returns `ω_1, .., ω_N`, two for each block.
+    ///
+    /// Done once, before training, with the norms and weights of the initialization.
+    ///
+    /// # Errors
+    /// Those of [`AdminKind::omega`] and of the layers; nothing is changed then.
+    pub fn initialize(
+        &mut self,
+        kind: AdminKind,
+        x: &ArrayRef2<R>,
+        rows: &Ragged,
+        mask: &Mask,
+    ) -> Result<Vec<R>> {
+        let omega = kind.omega(x, &self.sub_layers(rows, mask))?;
+        for (shortcut, &omega) in self.shortcuts_mut().zip(&omega) {
+            shortcut.omega.fill(omega);
+        }
+        Ok(omega)
+    }
+
+    /// Attention and feed-forward networks in the order in which they run.
+    fn sub_layers<'a>(&'a self, rows: &'a Ragged, mask: &'a Mask) -> Vec<SubLayer<'a, R>> {
+        let of_block = |block: &'a AdminBlock<R>| {
+            let attn = move |x: &ArrayRef2<R>| Ok(block.attn.forward(x, x, rows, rows, mask)?.0);
+            let ffn = move |x: &ArrayRef2<R>| Ok(block.ffn.forward(x)?.0);
+            [
+                SubLayer { branch: Box::new(attn), norm: &block.shortcut_1.norm },
+                SubLayer { branch: Box::new(ffn), norm: &block.shortcut_2.norm },
+            ]
+        };
+        self.blocks.iter().flat_map(of_block).collect()
+    }
+
+    fn shortcuts_mut(&mut self) -> impl Iterator<Item = &mut Shortcut<R>> {
+        self.blocks.iter_mut().flat_map(|block| [&mut block.shortcut_1, &mut block.shortcut_2])
+    }
+
+    /// `x: [n, d]` → `[n, d]`
+    ///
+    /// # Errors
+    /// Those of the blocks.
+    pub fn forward(
+        &self,
+        x: &ArrayRef2<R>,
+        rows: &Ragged,
+        mask: &Mask,
+    ) -> Result<(Array2<R>, Vec<AdminBlockTape<R>>)> {
+        let (mut x, mut tapes) = (x.to_owned(), vec![]);
+        for block in &self.blocks {
+            let (y, tape) = block.forward(&x, rows, mask)?;
+            tapes.push(tape);
+            x = y;
+        }
+        Ok((x, tapes))
+    }
+
+    /// `dy: [n, d]` → `[n, d]`
+    pub fn backward(&self, tapes: &[AdminBlockTape<R>], dy: &ArrayRef2<R>, grad: &mut Self) -> Array2<R> {
+        let mut dx = dy.to_owned();
+        for ((block, tape), grad) in self.blocks.iter().zip(tapes).zip(&mut grad.blocks).rev() {
+            dx = block.backward(tape, &dx, grad);
+        }
+        dx
+    }
+
+    /// The same function as a plain Post-LN encoder behind a scale of its input: `encoder(ω_1 ⊙ x)`.
+    ///
+    /// ```math
+    /// x' = \omega_i \odot x, \qquad W' = \operatorname{diag}(\omega_i)^{-1} W, \qquad
+    /// \gamma'_{i-1} = \omega_i \odot \gamma_{i-1}, \quad \beta'_{i-1} = \omega_i \odot \beta_{i-1}
+    /// ```
+    ///
+    /// The norm before sub-layer `i` gives `ω_i ⊙ x`, which is what the shortcut needs, and the maps that read it (`W_Q`,
+    /// `W_K`, `W_V`, or `W_1`) divide it out: `x' W' = x W`. The first sub-layer has no norm before it, so its weight is
+    /// returned, to go into the embedding.
+    ///
+    /// # Errors
+    /// [`Error::InvalidHyperparameter`](mmt_tensor::Error::InvalidHyperparameter) for a weight that is zero: it deletes a
+    /// feature from the shortcut that the branch still reads;
+    /// [`Error::ShapeMismatch`](mmt_tensor::Error::ShapeMismatch) for one of another width than its sub-layer.
+    pub fn fold(&self) -> Result<(Array1<R>, Encoder<R>)> {
+        let mut omegas: Vec<&Array1<R>> =
+            self.blocks.iter().flat_map(|block| [&block.shortcut_1.omega, &block.shortcut_2.omega]).collect();
+        check_setting("admin: omega", omegas.iter().all(|w| w.iter().all(|&w| w != R::of(0.0))), || {
+            "a weight of zero cannot be folded".to_string()
+        })?;
+        let ones = Array1::ones(omegas.first().map_or(0, |omega| omega.len()));
+        omegas.push(&ones);
+        let fold = |(i, block): (usize, &AdminBlock<R>)| -> Result<Block<R>> {
+            let [first, second, next] = [omegas[2 * i], omegas[2 * i + 1], omegas[2 * i + 2]];
+            let attn = MultiHead {
+                w_q: divided(&block.attn.w_q, first)?,
+                w_k: divided(&block.attn.w_k, first)?,
+                w_v: divided(&block.attn.w_v, first)?,
+                ..block.attn.clone()
+            };
+            let ffn = Ffn { w_1: divided(&block.ffn.w_1, second)?, ..block.ffn.clone() };
+            let norm_1 = scaled(&block.shortcut_1.norm, second)?;
+            let norm_2 = scaled(&block.shortcut_2.norm, next)?;
+            Ok(Block::Post(PostLn { attn, norm_1, ffn, norm_2 }))
+        };
+        let blocks = self.blocks.iter().enumerate().map(fold).collect::<Result<_>>()?;
+        Ok((omegas[0].to_owned(), Encoder { blocks, norm: None, repeats: 1 }))
+    }
+}
+
+/// `diag(ω)^{-1} W`
+fn divided<R: Real>(map: &Linear<R>, omega: &Array1<R>) -> Result<Linear<R>> {
+    check_shape("admin: omega", omega.shape(), &[map.weight.nrows()])?;
+    Ok(Linear { weight: &map.weight / &omega.view().insert_axis(Axis(1)), bias: map.bias.clone() })
+}
+
+/// `ω ⊙ γ` and `ω ⊙ β`
+fn scaled<R: Real>(norm: &LayerNorm<R>, omega: &Array1<R>) -> Result<LayerNorm<R>> {
+    check_shape("admin: gamma", norm.gamma.shape(), omega.shape())?;
+    check_shape("admin: beta", norm.beta.shape(), omega.shape())?;
+    Ok(LayerNorm { gamma: &norm.gamma * omega, beta: &norm.beta * omega, eps: norm.eps })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Activation, AttentionKind, OutputChange};
+
+    fn config() -> BlockConfig {
+        BlockConfig {
+            width: 4,
+            heads: 2,
+            hidden: 6,
+            activation: Activation::Relu,
+            eps: 1e-5,
+            attention: AttentionKind::Plain,
+        }
+    }
+
+    #[test]
+    fn a_stack_without_blocks_is_refused() {
+        let error = AdminEncoder::<f64>::new(0, &config(), &mut Random::seed(0)).unwrap_err();
+        assert_eq!(error.to_string(), "admin: depth: must be positive, got 0");
+        let error = AdminEncoder::<f64> { blocks: vec![] }
+            .initialize(AdminKind::Code, &Array2::ones((2, 4)), &Ragged::one(2), &Mask::None)
+            .unwrap_err();
+        assert_eq!(error.to_string(), "admin: sub-layers: empty");
+    }
+
+    #[test]
+    fn a_weight_of_zero_cannot_be_folded() {
+        let mut encoder = AdminEncoder::<f64>::new(2, &config(), &mut Random::seed(0)).unwrap();
+        encoder.blocks[1].shortcut_1.omega[2] = 0.0;
+        assert_eq!(
+            encoder.fold().unwrap_err().to_string(),
+            "admin: omega: a weight of zero cannot be folded"
+        );
+    }
+
+    #[test]
+    fn an_initialization_that_fails_changes_nothing() {
+        let mut encoder = AdminEncoder::<f64>::new(2, &config(), &mut Random::seed(0)).unwrap();
+        let (rows, x) = (Ragged::one(3), Random::seed(1).normal((3, 4), 1.0));
+        let scale = OutputChange::Constant;
+        encoder.initialize(AdminKind::Closed { scale }, &x, &rows, &Mask::None).unwrap();
+        encoder.blocks[1].ffn.w_2.weight.fill(0.0);
+        let error = encoder.initialize(AdminKind::Code, &x, &rows, &Mask::None).unwrap_err();
+        assert_eq!(error.to_string(), "admin: branch: number 4 is constant: its variance is zero");
+        assert!(encoder.shortcuts_mut().all(|shortcut| shortcut.omega.iter().all(|&w| w == 2.0)));
+    }
+}
