@@ -19,7 +19,7 @@ use crate::{Encoder, Mask};
 /// squared length of the stream grows by a constant per layer (lemma 2 of eq-1.16-gradient-scale). Measured with `d = 64`,
 /// `n = 16` and 10 seeds, `ρ_l √l` stays between 0.75 and 1.25 up to the 32nd layer.
 ///
-/// Then `f_{l+1}(\mathrm{LN}(x_{l+1})) ≈ f_{l+1}(\mathrm{LN}(x_l))` for large `l`: two neighbors act almost as if they
+/// So a late layer reads almost the same stream as the one before it: two neighbors act almost as if they
 /// stood side by side, see [`parallel_pair`]. That a Pre-LN stack is "wider rather than deeper" is a reading of this, not a
 /// theorem.
 ///

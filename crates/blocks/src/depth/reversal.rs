@@ -19,8 +19,8 @@ use crate::{BlockConfig, Embedding, Encoder, EncoderTape, Mask, NormOrder};
 ///
 /// The claim: at a large rate `α` Post-LN needs a warm-up of `w > 0` steps, Pre-LN does not. The task is the smallest on
 /// which a processor separates the two: [`warm_up`](crate::depth::warm_up()) trains on it with Adam. It is a statement
-/// about a rate and a depth. At `10^{-2}` with 6 layers Post-LN fails without a warm-up and succeeds with one of 200 steps;
-/// at `3 \cdot 10^{-3}` both succeed; and with 12 layers a warm-up of 200 steps is not enough, so "Post-LN with warm-up
+/// about a rate and a depth. At 0.01 with 6 layers Post-LN fails without a warm-up and succeeds with one of 200 steps;
+/// at 0.003 both succeed; and with 12 layers a warm-up of 200 steps is not enough, so "Post-LN with warm-up
 /// always works" does not hold either.
 ///
 /// Source: Xiong et al. 2020, *On Layer Normalization in the Transformer Architecture*, sections 3.2 and 4, where the task is

@@ -82,7 +82,7 @@ pub struct WarmUpRun {
 
 /// Trains a new [`Reverser`], eq-1.17-warm-up, with Adam and constant rate after the warm-up.
 ///
-/// Adam has `β = (0.9, 0.98)` and `ε = 10^{-9}`, eq-1.25-adam; gradients are not clipped; matrices are Xavier uniform. In
+/// Adam has `β = (0.9, 0.98)` and `ε = 1e-9`, eq-1.25-adam; gradients are not clipped; matrices are Xavier uniform. In
 /// single precision and with 6 layers a run takes about three seconds on one core.
 ///
 /// # Errors

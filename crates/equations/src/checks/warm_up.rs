@@ -11,7 +11,7 @@ use ndarray::{Array0, Array1, Array2};
 use super::post_ln::config;
 use crate::{Property, properties};
 
-/// The claim on a task that takes a tenth of a second: 4 words, sequences of 3, width 16, a rate of `10^{-2}`.
+/// The claim on a task that takes a tenth of a second: 4 words, sequences of 3, width 16, a rate of 0.01.
 ///
 /// The protocol of the specification takes a minute, see `mmt_lab::warm_up`.
 pub(crate) fn small(order: NormOrder, depth: usize) -> WarmUpConfig {
