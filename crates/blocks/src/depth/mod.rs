@@ -5,13 +5,15 @@
 
 pub mod amplification;
 pub mod gradient_scale;
+pub mod reading;
 pub mod relative_update;
 pub mod reversal;
 pub mod statistics;
 pub mod warm_up;
 
 pub use amplification::{AmplificationConfig, Residual, amplification, output_change};
-pub use gradient_scale::{DepthConfig, DepthProbe, DepthProbeTape, DepthReading, read_depth};
+pub use gradient_scale::{DepthConfig, DepthProbe, DepthProbeTape};
+pub use reading::{DepthReading, read_depth};
 pub use relative_update::{parallel_pair, relative_updates, states};
 pub use reversal::{Reverser, ReverserTape, reversed};
 pub use statistics::{Spread, excess_share, log_slope, theorem_probability};
