@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use mmt_blocks::depth::{DepthConfig, DepthProbe, Reverser};
 use mmt_blocks::{
-    Activation, AttentionKind, BlockConfig, ClassHead, ClassToken, CrossBlock, Decoder, DecoderBlock,
-    Embedding, Encoder, EncoderDecoder, EncoderDecoderConfig, Ffn, LayerNorm, LearnedPositions, Linear,
-    MultiHead, NormOrder, Pooler, PostLn, PreLn, SelfAttention, SinusoidalKind, TiedDecoder, Tying,
-    VisionTransformer, VisionTransformerConfig,
+    Activation, AdminBlock, AdminEncoder, AttentionKind, BlockConfig, ClassHead, ClassToken, CrossBlock,
+    Decoder, DecoderBlock, Embedding, Encoder, EncoderDecoder, EncoderDecoderConfig, Ffn, LayerNorm,
+    LearnedPositions, Linear, MultiHead, NormOrder, Pooler, PostLn, PreLn, SelfAttention, Shortcut,
+    SinusoidalKind, TiedDecoder, Tying, VisionTransformer, VisionTransformerConfig,
 };
 use mmt_fusion::EarlyConcat;
 use mmt_objectives::NextSentence;
@@ -45,6 +46,12 @@ fn stored() -> Vec<(&'static str, String)> {
         ("norm_3", NORM),
         ("ffn", FFN),
     ];
+    let bare = "blocks.0.norm_1.gamma blocks.0.norm_1.beta blocks.0.attn.w_q.weight blocks.0.attn.w_k.weight \
+                blocks.0.attn.w_v.weight blocks.0.attn.w_o.weight blocks.0.norm_2.gamma blocks.0.norm_2.beta \
+                blocks.0.ffn.w_1.weight blocks.0.ffn.w_2.weight norm.gamma norm.beta";
+    let shortcut = "omega norm.gamma norm.beta";
+    let admin =
+        block(&[("attn", ATTENTION), ("shortcut_1", shortcut), ("ffn", FFN), ("shortcut_2", shortcut)]);
     let head = "hidden.weight hidden.bias out.weight out.bias";
     let both = [("encoder", below("blocks.0", &post)), ("decoder", below("blocks.0", &block(&decoder)))];
     let both: Vec<String> = both.iter().map(|(field, names)| below(field, names)).collect();
@@ -63,6 +70,11 @@ fn stored() -> Vec<(&'static str, String)> {
         ("Encoder", stack.clone()),
         ("Decoder", format!("{} norm.gamma norm.beta", below("blocks.0", &block(&decoder)))),
         ("EncoderDecoder", encoder_decoder),
+        ("Shortcut", shortcut.into()),
+        ("AdminBlock", admin.clone()),
+        ("AdminEncoder", below("blocks.0", &admin)),
+        ("DepthProbe", format!("{} output.weight", below("encoder", bare))),
+        ("Reverser", format!("words.table places.table {}", below("encoder", &stack))),
         ("LearnedPositions", "table".into()),
         ("ClassToken", "class position".into()),
         ("ClassHead", head.into()),
@@ -107,6 +119,7 @@ fn current() -> Vec<(&'static str, String)> {
         output_bias: true,
         bos: 0,
     };
+    let probe = DepthConfig { width: 4, tokens: 3, classes: 2 };
     let picture =
         VisionTransformerConfig { block: config.clone(), depth: 1, patches: 4, hidden: Some(3), classes: 2 };
     vec![
@@ -123,6 +136,11 @@ fn current() -> Vec<(&'static str, String)> {
         ("Encoder", names(&encoder)),
         ("Decoder", names(&Decoder::new(NormOrder::Pre, 1, &config, 3, random).unwrap())),
         ("EncoderDecoder", names(&EncoderDecoder::new(&translator, random).unwrap())),
+        ("Shortcut", names(&Shortcut::new(LayerNorm::new(2, 1e-5)))),
+        ("AdminBlock", names(&AdminBlock::new(&config, random).unwrap())),
+        ("AdminEncoder", names(&AdminEncoder::new(1, &config, random).unwrap())),
+        ("DepthProbe", names(&DepthProbe::new(NormOrder::Pre, 1, &probe, random).unwrap())),
+        ("Reverser", names(&Reverser::new(NormOrder::Pre, 1, (3, 4), &config, random).unwrap())),
         ("LearnedPositions", names(&LearnedPositions::new(4, 3, 0.02, random))),
         ("ClassToken", names(&ClassToken::new(4, 3, random))),
         ("ClassHead", names(&ClassHead::new(4, Some(3), 2, random))),

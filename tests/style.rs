@@ -85,7 +85,7 @@ const WITHOUT_BACKWARD: &[(&str, &[&str])] = &[
             "add_column_sums",
         ],
     ),
-    ("a gradient, of the other argument", &["kl_divergence_backward_targets"]),
+    ("a gradient, of the other argument", &["kl_divergence_targets_backward"]),
     ("a check that returns nothing", &["check_distributions"]),
     ("a draw of random numbers", &["sample_dropout"]),
 ];
@@ -246,7 +246,7 @@ fn functions_are_short() {
 fn functions(text: &str) -> Vec<(String, usize)> {
     let lines: Vec<&str> = text.lines().collect();
     let mut found = Vec::new();
-    for (i, line) in lines.iter().enumerate() {
+    for (i, line) in lines.iter().enumerate().filter(|(_, line)| !line.contains("fn $")) {
         let indent = &line[..line.len() - line.trim_start().len()];
         let Some((before, after)) = line.trim_start().split_once("fn ") else { continue };
         let words = ["pub", "pub(crate)", "pub(super)", "const", "unsafe", ""];

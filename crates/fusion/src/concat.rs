@@ -37,7 +37,7 @@ pub fn concat<R: Real>(
     Ok((stack(&[a, b], &parts), joint))
 }
 
-/// Gradients of [`concat`], given the layouts of its two arguments: returns `ā` and `b̄`.
+/// Gradients of [`concat()`], given the layouts of its two arguments: returns `ā` and `b̄`.
 ///
 /// **eq-3-concat-split, backward**
 /// ```math
@@ -63,7 +63,7 @@ pub fn concat_backward<R: Real>(
 
 /// The segments of a joint sequence, in their order.
 ///
-/// `z: [n, d]` → one `[n_s, d]` per segment. The inverse and the adjoint of [`concat`].
+/// `z: [n, d]` → one `[n_s, d]` per segment. The inverse and the adjoint of [`concat()`].
 ///
 /// # Errors
 /// [`Error::LayoutMismatch`] if the layout does not describe `z`; [`Error::NonFinite`] for NaN and infinities.

@@ -152,6 +152,6 @@ mod tests {
         assert_eq!(text(&[1, 5], Ragged::one(2)), "embedding: ids: index 5 is outside a table of 5");
         assert_eq!(text(&[1; 4], Ragged::one(4)), "embedding: ids: index 3 is outside a table of 3");
         assert_eq!(text(&[1; 4], Ragged::one(3)), "reversal: ids: expected shape [3], got [4]");
-        assert_eq!(text(&[], Ragged::one(0)), "layer_norm: x: empty");
+        assert_eq!(text(&[], Ragged::one(0)), "lookup: ids: empty");
     }
 }

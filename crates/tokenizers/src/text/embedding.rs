@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn nothing_is_refused() {
         let module = TextEmbedding::<f64>::new(5, 3, 4, 1e-12, &mut Random::seed(0));
-        assert_eq!(module.forward(&[]).unwrap_err().to_string(), "layer_norm: x: empty");
+        assert_eq!(module.forward(&[]).unwrap_err().to_string(), "lookup: ids: empty");
         let none = TextInput { ids: vec![], segments: vec![], keep: vec![] };
         assert_eq!(module.forward(&[none]).unwrap_err().to_string(), "text_embedding: text: empty");
     }
@@ -170,6 +170,6 @@ mod tests {
         let mut module = TextEmbedding::<f64>::new(5, 3, 4, 1e-12, &mut Random::seed(0));
         module.segment.table[(1, 0)] = f64::NAN;
         let input = TextInput { ids: vec![1], segments: vec![1], keep: vec![true] };
-        assert_eq!(module.forward(&[input]).unwrap_err().to_string(), "layer_norm: x: not a finite number");
+        assert_eq!(module.forward(&[input]).unwrap_err().to_string(), "lookup: table: not a finite number");
     }
 }
