@@ -14,7 +14,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ("efficiency", &["tensor", "blocks"]),
     ("golden", &["tensor"]),
     ("lab", &["tensor", "blocks", "tokenizers", "fusion", "objectives", "efficiency", "golden"]),
-    ("equations", &["tensor", "blocks", "tokenizers", "fusion", "objectives", "efficiency", "golden"]),
+    ("equations", &["tensor", "blocks", "tokenizers", "fusion", "objectives", "efficiency", "golden", "lab"]),
     ("report", &["tensor", "golden", "equations"]),
     (
         "cli",

@@ -2,7 +2,7 @@
 
 use mmt_tensor::tree::join;
 use mmt_tensor::{Real, Tree};
-use ndarray::{ArrayD, ArrayRef, Dimension};
+use ndarray::{ArrayD, ArrayRef, ArrayViewD, Dimension};
 
 /// An array of a case.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,10 +95,14 @@ impl<R: Real> Case<R> {
     fn tree(&mut self, section: &str, name: &str, tree: &impl Tree<R>) -> &mut Self {
         let mut list = Vec::new();
         tree.collect(name, &mut list);
+        self.push(section, list);
+        self
+    }
+
+    fn push(&mut self, section: &str, list: Vec<(String, ArrayViewD<R>)>) {
         for (name, a) in list {
             let name = if name.is_empty() { join("", "value") } else { name };
             self.arrays.push((format!("main/{section}/{name}"), Value::Real(a.to_owned())));
         }
-        self
     }
 }

@@ -8,5 +8,6 @@ pub mod evaluate;
 pub mod model;
 pub mod parity;
 pub mod product_mask;
+pub mod studies;
 pub mod train;
 pub mod warm_up;

@@ -29,7 +29,7 @@ pub trait Real:
     /// Whether loops over this type gain from being compiled for each instruction set.
     const VECTOR: bool = false;
     /// Whether sums run from the last term to the first: the experiment that shows that a result does not
-    /// depend on the order of addition. Read in `ops/matmul.rs`, `ops/sum.rs` and `parallel.rs` only.
+    /// depend on the order of addition. Read in `ops/matmul.rs`, `ops/sum.rs` and `parallel/rows.rs` only.
     const REVERSED: bool = false;
 
     /// The constant `x` in this type: `R::of(0.5)`.

@@ -2,18 +2,24 @@
 
 use std::cell::Cell;
 
-use ndarray::{Array, Dimension, IntoDimension};
+use ndarray::{Array, ArrayViewD, ArrayViewMutD, Dimension, IntoDimension};
 
 use crate::{Dual, Random, Real, Result, Tree};
 
 /// The same tree with random numbers from `[-1, 1)`: gradients are never tested at zeros and ones.
 pub fn shake<R: Real, T: Tree<R>>(tree: &T, seed: u64) -> T {
-    let (mut tree, mut random) = (tree.clone(), Random::seed(seed));
-    for (_, mut a) in tree.arrays_mut() {
+    let mut tree = tree.clone();
+    shake_arrays(tree.arrays_mut(), seed);
+    tree
+}
+
+// The helpers without the type of the tree, here and below, are compiled once for all formulas.
+fn shake_arrays<R: Real>(arrays: Vec<(String, ArrayViewMutD<R>)>, seed: u64) {
+    let mut random = Random::seed(seed);
+    for (_, mut a) in arrays {
         let new = random.uniform(a.raw_dim(), 1.0);
         a.assign(&new);
     }
-    tree
 }
 
 /// The ramp of the specification, section 0.4: the same test inputs in every language.
@@ -84,22 +90,27 @@ pub fn check_backward<P: Tree<Dual>, Y: Tree<Dual>>(
 ) {
     let forward = |p: &P| forward(p).expect("a valid point");
     let dy = shake(&forward(point), 1);
-    let gradient = values(&backward(point, &dy));
+    let gradient = values(&backward(point, &dy).arrays());
     TALLY.set(Tally { gradients: TALLY.get().gradients + gradient.len(), ..TALLY.get() });
     for (i, (name, _)) in point.arrays().iter().enumerate() {
         let mut moved = point.clone();
-        let (_, moving) = &mut moved.arrays_mut()[i];
-        let v: Array<f64, _> = Random::seed(i as u64).uniform(moving.raw_dim(), 1.0);
-        moving.zip_mut_with(&v, |x, &tangent| *x = Dual { value: x.value, tangent });
-        let expected = dot(&values(&dy), &tangents(&forward(&moved)));
-        let got = dot(&gradient, &tangents(&moved));
-        let difference = (got - expected).abs() / (1.0 + expected.abs());
-        TALLY.set(Tally { worst: TALLY.get().worst.max(difference), ..TALLY.get() });
-        assert!(
-            difference <= 1e-12,
-            "gradient of `{name}`: <dy, Jv> is {expected:e}, but <J'dy, v> is {got:e}"
-        );
+        set_moving(&mut moved.arrays_mut()[i].1, i as u64);
+        let expected = dot(&values(&dy.arrays()), &tangents(&forward(&moved).arrays()));
+        let got = dot(&gradient, &tangents(&moved.arrays()));
+        compare(name, got, expected);
     }
+}
+
+/// Gives every number a random tangent.
+fn set_moving(a: &mut ArrayViewMutD<Dual>, seed: u64) {
+    let v: Array<f64, _> = Random::seed(seed).uniform(a.raw_dim(), 1.0);
+    a.zip_mut_with(&v, |x, &tangent| *x = Dual { value: x.value, tangent });
+}
+
+fn compare(name: &str, got: f64, expected: f64) {
+    let difference = (got - expected).abs() / (1.0 + expected.abs());
+    TALLY.set(Tally { worst: TALLY.get().worst.max(difference), ..TALLY.get() });
+    assert!(difference <= 1e-12, "gradient of `{name}`: <dy, Jv> is {expected:e}, but <J'dy, v> is {got:e}");
 }
 
 /// [`check_backward`] for a module: all its parameters and all its inputs.
@@ -125,14 +136,14 @@ pub fn check_module<M: Tree<Dual>, X: Tree<Dual>, Y: Tree<Dual>, T>(
     );
 }
 
-/// All values of a tree, in order.
-fn values<T: Tree<Dual>>(tree: &T) -> Vec<f64> {
-    tree.arrays().iter().flat_map(|(_, a)| a.iter().map(|x| x.value).collect::<Vec<_>>()).collect()
+/// All values, in order.
+fn values(arrays: &[(String, ArrayViewD<Dual>)]) -> Vec<f64> {
+    arrays.iter().flat_map(|(_, a)| a.iter().map(|x| x.value)).collect()
 }
 
-/// All tangents of a tree, in order.
-fn tangents<T: Tree<Dual>>(tree: &T) -> Vec<f64> {
-    tree.arrays().iter().flat_map(|(_, a)| a.iter().map(|x| x.tangent).collect::<Vec<_>>()).collect()
+/// All tangents, in order.
+fn tangents(arrays: &[(String, ArrayViewD<Dual>)]) -> Vec<f64> {
+    arrays.iter().flat_map(|(_, a)| a.iter().map(|x| x.tangent)).collect()
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -169,9 +180,14 @@ pub fn assert_printed(got: f64, printed: &str) {
 /// Requires every number to be within `limit · (1 + |want|)` of what is wanted.
 #[track_caller]
 pub fn assert_close<T: Tree<f64>>(got: &T, want: &T, limit: f64) {
-    for ((name, got), (_, want)) in got.arrays().into_iter().zip(want.arrays()) {
+    assert_close_arrays(&got.arrays(), &want.arrays(), limit);
+}
+
+#[track_caller]
+fn assert_close_arrays(got: &[(String, ArrayViewD<f64>)], want: &[(String, ArrayViewD<f64>)], limit: f64) {
+    for ((name, got), (_, want)) in got.iter().zip(want) {
         assert_eq!(got.shape(), want.shape(), "shape of `{name}`");
-        for ((index, &g), &w) in got.indexed_iter().zip(&want) {
+        for ((index, &g), &w) in got.indexed_iter().zip(want) {
             let close = (g - w).abs() <= limit * (1.0 + w.abs());
             assert!(close, "`{name}`{:?}: expected {w:e}, got {g:e}", index.slice());
         }

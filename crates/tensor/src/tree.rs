@@ -33,20 +33,34 @@ pub trait Tree<R: Real>: Clone {
     /// The same tree with every number zero: what gradients are accumulated in.
     fn zeros_like(&self) -> Self {
         let mut zeros = self.clone();
-        zeros.arrays_mut().iter_mut().for_each(|(_, a)| a.fill(R::of(0.0)));
+        fill_with_zeros(zeros.arrays_mut());
         zeros
     }
 
     /// `self += scale · other`.
     fn add_scaled(&mut self, scale: R, other: &Self) {
-        for ((_, mut a), (_, b)) in self.arrays_mut().into_iter().zip(other.arrays()) {
-            a.scaled_add(scale, &b);
-        }
+        add_scaled_arrays(self.arrays_mut(), scale, other.arrays());
     }
 
     /// How many numbers the tree holds.
     fn count(&self) -> usize {
         self.arrays().iter().map(|(_, a)| a.len()).sum()
+    }
+}
+
+// The loops of the trait without the type of the tree: compiled once for each number type.
+
+fn fill_with_zeros<R: Real>(arrays: Vec<(String, ArrayViewMutD<R>)>) {
+    arrays.into_iter().for_each(|(_, mut a)| a.fill(R::of(0.0)));
+}
+
+fn add_scaled_arrays<R: Real>(
+    arrays: Vec<(String, ArrayViewMutD<R>)>,
+    scale: R,
+    others: Vec<(String, ArrayViewD<R>)>,
+) {
+    for ((_, mut a), (_, b)) in arrays.into_iter().zip(others) {
+        a.scaled_add(scale, &b);
     }
 }
 

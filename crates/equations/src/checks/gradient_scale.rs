@@ -1,10 +1,11 @@
 //! Evidence for `eq-1.16-gradient-scale`.
 
 use mmt_blocks::depth::{
-    DepthConfig, DepthProbe, DepthReading, Spread, excess_share, log_slope, read_depth, theorem_probability,
+    DepthConfig, DepthProbe, DepthReading, Spread, excess_share, log_slope, theorem_probability,
 };
 use mmt_blocks::{LayerNorm, NormOrder};
 use mmt_golden::Cases;
+use mmt_lab::studies;
 use mmt_tensor::ops::relu;
 use mmt_tensor::ops::sum::{dot, sum};
 use mmt_tensor::optim::{Norm, global_norm};
@@ -16,7 +17,7 @@ use crate::{Property, properties};
 
 /// Depths and seeds of the study; the bands are those of the specification, section 4.
 const DEPTHS: [usize; 4] = [2, 4, 8, 16];
-const SEEDS: std::ops::RangeInclusive<u64> = 1..=10;
+const SEEDS: [u64; 10] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 
 /// Lemma 2 and theorem 1, measured.
 pub fn forward() {
@@ -48,7 +49,7 @@ pub fn forward() {
 }
 
 fn readings(order: NormOrder, depth: usize) -> Vec<DepthReading> {
-    SEEDS.map(|seed| read_depth::<f64>(order, depth, &DepthConfig::SMALL, seed).unwrap()).collect()
+    studies::read_depth(order, depth, &DepthConfig::SMALL, &SEEDS).unwrap()
 }
 
 /// The mean over seeds of every entry.
@@ -61,9 +62,10 @@ fn averages(readings: &[DepthReading], list: impl Fn(&DepthReading) -> &Vec<f64>
 fn the_theorem_says_something_here() {
     let eps = 0.25;
     for order in [NormOrder::Post, NormOrder::Pre] {
-        let square =
-            |seed| read_depth::<f64>(order, 4, &DepthConfig::SMALL, seed).unwrap().squares.pop().unwrap();
-        let delta = excess_share(&(1..=20).map(square).collect::<Vec<_>>(), eps).unwrap();
+        let seeds = Vec::from_iter(1..=20);
+        let readings = studies::read_depth(order, 4, &DepthConfig::SMALL, &seeds).unwrap();
+        let squares: Vec<f64> = readings.iter().map(|r| r.squares[r.squares.len() - 1]).collect();
+        let delta = excess_share(&squares, eps).unwrap();
         assert!(theorem_probability(eps, delta).unwrap() > 0.5, "{order:?}: δ = {delta}");
     }
 }

@@ -1,8 +1,9 @@
 //! Evidence for `eq-1.20-relative-update`.
 
-use mmt_blocks::depth::{DepthConfig, DepthProbe, output_change, parallel_pair, relative_updates, states};
+use mmt_blocks::depth::{DepthConfig, DepthProbe, parallel_pair, relative_updates, states};
 use mmt_blocks::{Block, Encoder, Mask, NormOrder};
 use mmt_golden::Cases;
+use mmt_lab::studies;
 use mmt_tensor::testing::{assert_close, qres};
 use mmt_tensor::{Ragged, Random, Real, Result, Tree};
 use ndarray::{Array1, Array2};
@@ -11,21 +12,16 @@ use crate::{Property, properties};
 
 /// The layers of the table of the specification, section 4; its seeds are 10 too.
 const LAYERS: [usize; 6] = [1, 2, 4, 8, 16, 32];
-const SEEDS: u64 = 10;
+const SEEDS: [u64; 10] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 
 /// `ρ_l √l` keeps its size, and a pair of neighbors in parallel matters less and less.
 pub fn forward() {
     let (mut updates, mut pairs) = ([0.0; 32], [0.0; 6]);
-    for seed in 1..=SEEDS {
-        let (encoder, x, rows) = draw::<f32>(33, &DepthConfig::SMALL, seed);
-        let states = states(&encoder, &x, &rows, &Mask::None).unwrap();
-        let found = relative_updates(&states).unwrap();
-        updates.iter_mut().zip(found).for_each(|(sum, update)| *sum += f64::from(update) / SEEDS as f64);
-        let y = encoder.norm.as_ref().unwrap().forward(&states[33]).unwrap().0;
-        for (sum, layer) in pairs.iter_mut().zip(LAYERS) {
-            let other = parallel_pair(&encoder, layer - 1, &x, &rows, &Mask::None).unwrap();
-            *sum += f64::from(output_change(&y, &other).unwrap()).sqrt() / SEEDS as f64;
-        }
+    let first = LAYERS.map(|layer| layer - 1);
+    for found in studies::relative_updates(33, &first, &DepthConfig::SMALL, &SEEDS).unwrap() {
+        let add = |(sum, x): (&mut f64, f64)| *sum += x / SEEDS.len() as f64;
+        updates.iter_mut().zip(found.updates).for_each(add);
+        pairs.iter_mut().zip(found.changes).for_each(add);
     }
     for (i, update) in updates.iter().enumerate() {
         let scaled = update * ((i + 1) as f64).sqrt();

@@ -1,8 +1,9 @@
 //! Evidence for `eq-1.17-warm-up`.
 
 use mmt_blocks::NormOrder;
-use mmt_blocks::depth::{Reverser, Spread, WarmUpConfig, reversed, warm_up};
+use mmt_blocks::depth::{Reverser, Spread, WarmUpConfig, reversed};
 use mmt_golden::Cases;
+use mmt_lab::studies;
 use mmt_tensor::ops::{OnEmpty, cross_entropy, cross_entropy_backward};
 use mmt_tensor::testing::{assert_close, check_module};
 use mmt_tensor::{Dual, Ragged, Random, Real, Result, Tree};
@@ -31,8 +32,8 @@ pub(crate) fn small(order: NormOrder, depth: usize) -> WarmUpConfig {
 /// warm-up helps them, and so does having one layer only.
 pub fn forward() {
     let accuracy = |config: WarmUpConfig| {
-        let run = |seed| warm_up::<f32>(&WarmUpConfig { seed, ..config }).unwrap().accuracy;
-        Spread::of(&[1, 2, 3].map(run)).unwrap().median
+        let runs = studies::warm_up(&config, &[1, 2, 3]).unwrap();
+        Spread::of(&runs.iter().map(|run| run.accuracy).collect::<Vec<_>>()).unwrap().median
     };
     let (post, pre) = (accuracy(small(NormOrder::Post, 6)), accuracy(small(NormOrder::Pre, 6)));
     assert!(post < 0.5, "Post-LN: {post}");

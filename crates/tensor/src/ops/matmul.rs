@@ -82,7 +82,7 @@ fn product<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>, c: &mut ArrayRef2<R>, st
     let size = if by_rows { n } else { m };
     let block = size.div_ceil(threads).next_multiple_of(16);
     let axis = Axis(usize::from(!by_rows));
-    fork_parts(c.axis_chunks_iter_mut(axis, block), |i, c| {
+    fork_parts(c.axis_chunks_iter_mut(axis, block).collect(), &|i, c: ArrayViewMut2<R>| {
         let range = i * block..(i * block + block).min(size);
         if by_rows {
             part(a.slice(s![range, ..]), b.view(), c, start, 0);

@@ -1,4 +1,4 @@
-//! Sums in a fixed order: the only place, with `matmul.rs` and `parallel.rs`, where numbers are added up.
+//! Sums in a fixed order: the only place, with `matmul.rs` and `parallel/rows.rs`, where numbers are added up.
 //!
 //! A sum along a row runs in 64 lanes: lane `j` adds the terms `j, j + 64, j + 128, ..`, and the lanes are added
 //! as a tree of halves. The order is fixed by the number of terms alone, and any SIMD width computes it at full

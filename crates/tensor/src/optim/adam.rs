@@ -107,27 +107,28 @@ impl<T> Adam<T> {
         check_rate("adam: rate", rate)?;
         check_gradient("adam: gradient", model, grad)?;
         self.steps += 1;
-        let AdamConfig { beta_1, beta_2, eps, weight_decay, decays } = self.config;
-        let one = Dd::of(1.0);
-        let [b_1, b_2, eps, zero] = [beta_1, beta_2, eps, 0.0].map(R::of);
-        let [new_1, new_2] = [beta_1, beta_2].map(|beta| constant::<R>(one - Dd::of(beta)));
-        let rate = constant::<R>(Dd::of(rate) / (one - power(beta_1, self.steps)));
-        let scale = constant::<R>(one / (one - power(beta_2, self.steps)).sqrt());
-        update(
-            [model, &mut self.m, &mut self.v],
-            grad,
-            #[inline(always)]
-            |name, [p, m, v], g| {
-                let pull = if decays(name) { R::of(weight_decay) } else { zero };
-                for (((p, m), v), &g) in p.iter_mut().zip(m).zip(v).zip(g) {
-                    let g = g + pull * *p;
-                    *m = b_1 * *m + new_1 * g;
-                    *v = b_2 * *v + new_2 * (g * g);
-                    *p -= rate * *m / (v.sqrt() * scale + eps);
-                }
-            },
-        );
+        update([model, &mut self.m, &mut self.v], grad, rule::<R>(self.config, self.steps, rate));
         Ok(())
+    }
+}
+
+/// What step `t` of rate `α` does to a chunk of `θ`, `m` and `v`, given that of `g`.
+fn rule<R: Real>(config: AdamConfig, steps: u64, rate: f64) -> impl Fn(&str, [&mut [R]; 3], &[R]) {
+    let AdamConfig { beta_1, beta_2, eps, weight_decay, decays } = config;
+    let one = Dd::of(1.0);
+    let [b_1, b_2, eps, zero] = [beta_1, beta_2, eps, 0.0].map(R::of);
+    let [new_1, new_2] = [beta_1, beta_2].map(|beta| constant::<R>(one - Dd::of(beta)));
+    let rate = constant::<R>(Dd::of(rate) / (one - power(beta_1, steps)));
+    let scale = constant::<R>(one / (one - power(beta_2, steps)).sqrt());
+    #[inline(always)]
+    move |name, [p, m, v], g| {
+        let pull = if decays(name) { R::of(weight_decay) } else { zero };
+        for (((p, m), v), &g) in p.iter_mut().zip(m).zip(v).zip(g) {
+            let g = g + pull * *p;
+            *m = b_1 * *m + new_1 * g;
+            *v = b_2 * *v + new_2 * (g * g);
+            *p -= rate * *m / (v.sqrt() * scale + eps);
+        }
     }
 }
 

@@ -57,28 +57,34 @@ impl<T> BertAdam<T> {
         check_gradient("bert_adam: gradient", model, grad)?;
         let norm: R = global_norm(grad, Norm::Two)?;
         self.steps += 1;
-        let AdamConfig { beta_1, beta_2, eps, weight_decay, decays } = self.config;
-        let one = Dd::of(1.0);
-        let [b_1, b_2, eps, max_norm] = [beta_1, beta_2, eps, self.max_norm].map(R::of);
-        let [new_1, new_2] = [beta_1, beta_2].map(|beta| constant::<R>(one - Dd::of(beta)));
-        let shrink = constant::<R>(one - Dd::of(rate) * Dd::of(weight_decay));
-        let rate = R::of(rate);
-        let clip = if norm > max_norm { max_norm / norm } else { R::of(1.0) };
-        update(
-            [model, &mut self.m, &mut self.v],
-            grad,
-            #[inline(always)]
-            |name, [p, m, v], g| {
-                let shrink = if decays(name) { shrink } else { R::of(1.0) };
-                for (((p, m), v), &g) in p.iter_mut().zip(m).zip(v).zip(g) {
-                    let g = clip * g;
-                    *m = b_1 * *m + new_1 * g;
-                    *v = b_2 * *v + new_2 * (g * g);
-                    *p = shrink * *p - rate * *m / (v.sqrt() + eps);
-                }
-            },
-        );
+        update([model, &mut self.m, &mut self.v], grad, rule(self.config, self.max_norm, norm, rate));
         Ok(())
+    }
+}
+
+/// What a step of rate `α` does to a chunk of `θ`, `m` and `v`, given that of `g` and the norm of the whole gradient.
+fn rule<R: Real>(
+    config: AdamConfig,
+    max_norm: f64,
+    norm: R,
+    rate: f64,
+) -> impl Fn(&str, [&mut [R]; 3], &[R]) {
+    let AdamConfig { beta_1, beta_2, eps, weight_decay, decays } = config;
+    let one = Dd::of(1.0);
+    let [b_1, b_2, eps, max_norm] = [beta_1, beta_2, eps, max_norm].map(R::of);
+    let [new_1, new_2] = [beta_1, beta_2].map(|beta| constant::<R>(one - Dd::of(beta)));
+    let shrink = constant::<R>(one - Dd::of(rate) * Dd::of(weight_decay));
+    let rate = R::of(rate);
+    let clip = if norm > max_norm { max_norm / norm } else { R::of(1.0) };
+    #[inline(always)]
+    move |name, [p, m, v], g| {
+        let shrink = if decays(name) { shrink } else { R::of(1.0) };
+        for (((p, m), v), &g) in p.iter_mut().zip(m).zip(v).zip(g) {
+            let g = clip * g;
+            *m = b_1 * *m + new_1 * g;
+            *v = b_2 * *v + new_2 * (g * g);
+            *p = shrink * *p - rate * *m / (v.sqrt() + eps);
+        }
     }
 }
 

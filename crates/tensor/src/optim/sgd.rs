@@ -49,19 +49,20 @@ impl<T> Sgd<T> {
     {
         check_rate("sgd: rate", rate)?;
         check_gradient("sgd: gradient", model, grad)?;
-        let [momentum, weight_decay, rate] = [self.momentum, self.weight_decay, rate].map(R::of);
-        update(
-            [model, &mut self.sum],
-            grad,
-            #[inline(always)]
-            |_, [p, b], g| {
-                for ((p, b), &g) in p.iter_mut().zip(b).zip(g) {
-                    *b = momentum * *b + (g + weight_decay * *p);
-                    *p -= rate * *b;
-                }
-            },
-        );
+        update([model, &mut self.sum], grad, rule(self.momentum, self.weight_decay, rate));
         Ok(())
+    }
+}
+
+/// What a step of rate `α` does to a chunk of `θ` and `b`, given that of `g`.
+fn rule<R: Real>(momentum: f64, weight_decay: f64, rate: f64) -> impl Fn(&str, [&mut [R]; 2], &[R]) {
+    let [momentum, weight_decay, rate] = [momentum, weight_decay, rate].map(R::of);
+    #[inline(always)]
+    move |_, [p, b], g| {
+        for ((p, b), &g) in p.iter_mut().zip(b).zip(g) {
+            *b = momentum * *b + (g + weight_decay * *p);
+            *p -= rate * *b;
+        }
     }
 }
 

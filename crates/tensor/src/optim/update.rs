@@ -1,6 +1,6 @@
 //! What all optimizers share: the walk over trees, and the checks before it.
 
-use ndarray::ArrayViewMutD;
+use ndarray::{ArrayViewD, ArrayViewMutD};
 
 use crate::error::{check_setting, check_shape};
 use crate::{Dd, Error, Real, Result, Tree, parallel};
@@ -15,8 +15,17 @@ pub(super) fn update<R: Real, T: Tree<R>, const N: usize>(
     grad: &T,
     f: impl Fn(&str, [&mut [R]; N], &[R]) + Send + Sync,
 ) {
-    let mut lists = trees.map(|tree| tree.arrays_mut().into_iter());
-    for (name, g) in grad.arrays() {
+    update_arrays(trees.map(Tree::arrays_mut), grad.arrays(), f);
+}
+
+/// [`update`] without the type of the tree, so that it is compiled once for every rule and not for every model.
+fn update_arrays<R: Real, const N: usize>(
+    trees: [Vec<(String, ArrayViewMutD<R>)>; N],
+    grad: Vec<(String, ArrayViewD<R>)>,
+    f: impl Fn(&str, [&mut [R]; N], &[R]) + Send + Sync,
+) {
+    let mut lists = trees.map(Vec::into_iter);
+    for (name, g) in grad {
         let arrays = lists.each_mut().map(|list| list.next().expect("trees of one shape").1);
         let g = parallel::contiguous(&g);
         with_slices(arrays, |parts| {
@@ -45,9 +54,16 @@ fn with_slices<R: Real, const N: usize>(mut arrays: [ArrayViewMutD<R>; N], f: im
 ///
 /// The numbers are read from the last to the first, so that the update that follows finds the first in the cache.
 pub(super) fn check_gradient<R: Real, T: Tree<R>>(at: &'static str, model: &T, grad: &T) -> Result<()> {
-    let (model, grad) = (model.arrays(), grad.arrays());
+    check_arrays(at, &model.arrays(), &grad.arrays())
+}
+
+fn check_arrays<R: Real>(
+    at: &'static str,
+    model: &[(String, ArrayViewD<R>)],
+    grad: &[(String, ArrayViewD<R>)],
+) -> Result<()> {
     check_shape(at, &[grad.len()], &[model.len()])?;
-    for ((_, p), (_, g)) in model.iter().zip(&grad) {
+    for ((_, p), (_, g)) in model.iter().zip(grad) {
         check_shape(at, g.shape(), p.shape())?;
     }
     let fine = grad.iter().rev().all(|(_, g)| {

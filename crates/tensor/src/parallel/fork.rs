@@ -1,0 +1,137 @@
+//! Pieces of work, handed out to the threads.
+
+use std::cell::Cell;
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+
+use crate::alloc::{self, Part};
+use crate::{Real, Result};
+
+/// Elementary operations below which a fork costs more than it gains (about 50 µs on one core).
+pub(super) const GRAIN: usize = 1 << 18;
+
+thread_local! {
+    /// Whether this thread runs a task of a loop that already keeps every thread busy.
+    static BUSY: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Threads that are free for a split: one inside a task of [`map`] or [`for_each`], where a fork inside a fork
+/// costs time and gains nothing.
+pub(crate) fn free_threads() -> usize {
+    if BUSY.get() { 1 } else { rayon::current_num_threads() }
+}
+
+/// `f(i)` for every `i < count` on all threads. The one place where this file hands work out, and without a type
+/// parameter: the scheduler is compiled once, not once for each loop. The functions below hand loops on as `&dyn Fn`
+/// for the same reason; each call of one is a piece of work that is worth a fork.
+fn fork(count: usize, f: &(dyn Fn(usize) + Sync)) {
+    (0..count).into_par_iter().for_each(|i| {
+        // Put back as it was: a thread that waits may run a task of another loop.
+        let before = BUSY.replace(BUSY.get() || count >= rayon::current_num_threads());
+        f(i);
+        BUSY.set(before);
+    });
+}
+
+/// [`fork`] over pieces of work that are handed over: `f(i, parts[i])`.
+pub(crate) fn fork_parts<P: Send>(parts: Vec<P>, f: &(dyn Fn(usize, P) + Sync)) {
+    let parts = handed_over(parts);
+    fork(parts.len(), &|i| f(i, emptied(&parts[i])));
+}
+
+/// Every piece in a cell that one task will empty.
+fn handed_over<P>(parts: Vec<P>) -> Vec<Mutex<Option<P>>> {
+    parts.into_iter().map(|part| Mutex::new(Some(part))).collect()
+}
+
+/// The content of a cell that one task has filled or will empty.
+fn emptied<T>(cell: &Mutex<Option<T>>) -> T {
+    cell.lock().expect("no task panics with the lock").take().expect("one task per cell")
+}
+
+/// `f(i)` for every `i`, in parallel if `count · cost` is worth it; the results in order.
+pub fn map<T: Send>(count: usize, cost: usize, f: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
+    map_dyn(count, count.saturating_mul(cost) >= GRAIN, &f)
+}
+
+fn map_dyn<T: Send>(count: usize, forked: bool, f: &(dyn Fn(usize) -> T + Sync)) -> Vec<T> {
+    if count < 2 || !forked || free_threads() == 1 {
+        return (0..count).map(f).collect();
+    }
+    let results: Vec<Mutex<Option<T>>> = (0..count).map(|_| Mutex::new(None)).collect();
+    fork(count, &|i| {
+        let result = f(i);
+        *results[i].lock().expect("no task panics with the lock") = Some(result);
+    });
+    results.iter().map(emptied).collect()
+}
+
+/// [`map`] for work that can fail: the error of the lowest index wins.
+pub fn try_map<T: Send>(
+    count: usize,
+    cost: usize,
+    f: impl Fn(usize) -> Result<T> + Send + Sync,
+) -> Result<Vec<T>> {
+    map(count, cost, f).into_iter().collect()
+}
+
+/// [`try_map_parts`] for work that cannot fail.
+pub fn map_parts<P: Send, T: Send>(
+    parts: Vec<P>,
+    cost: usize,
+    f: impl Fn(usize, P) -> T + Send + Sync,
+) -> Vec<T> {
+    let parts = handed_over(parts);
+    map(parts.len(), cost, |i| f(i, emptied(&parts[i])))
+}
+
+/// [`try_map`] over pieces of work that are handed over: `f(i, parts[i])`, for example disjoint views of one result.
+pub fn try_map_parts<P: Send, T: Send>(
+    parts: Vec<P>,
+    cost: usize,
+    f: impl Fn(usize, P) -> Result<T> + Send + Sync,
+) -> Result<Vec<T>> {
+    // All results first: the error of the lowest index wins, whichever thread was first.
+    map_parts(parts, cost, f).into_iter().collect()
+}
+
+/// `f(item)` for every item, in parallel if `cost` operations per item are worth it: for views into disjoint parts
+/// of one result.
+pub fn for_each<T: Send>(items: Vec<T>, cost: usize, f: impl Fn(T) + Send + Sync) {
+    let count = items.len();
+    if count < 2 || count.saturating_mul(cost) < GRAIN || free_threads() == 1 {
+        return items.into_iter().for_each(f);
+    }
+    fork_parts(items, &|_, item| f(item));
+}
+
+/// `f(i, block)` for every block of `size` elements, the last one perhaps shorter, on all threads or on this one.
+pub(super) fn in_blocks<R: Real>(
+    out: &mut [R],
+    size: usize,
+    forked: bool,
+    f: &(dyn Fn(usize, &mut [R]) + Sync),
+) {
+    if forked && free_threads() > 1 {
+        fork_parts(out.chunks_mut(size).collect(), f);
+    } else {
+        out.chunks_mut(size).enumerate().for_each(|(i, block)| f(i, block));
+    }
+}
+
+/// `size` new numbers, made by `f(i, block)` in blocks of `block` numbers, on all threads or on this one.
+pub(super) fn new_blocks<R: Real>(
+    size: usize,
+    block: usize,
+    forked: bool,
+    f: &(dyn Fn(usize, Part<R>) + Sync),
+) -> Vec<R> {
+    alloc::in_parts(size, block, |parts| {
+        if forked && free_threads() > 1 {
+            fork_parts(parts, f);
+        } else {
+            parts.into_iter().enumerate().for_each(|(i, part)| f(i, part));
+        }
+    })
+}
