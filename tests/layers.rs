@@ -5,7 +5,7 @@ use std::fs;
 use mmt_tests::root;
 
 /// Each crate with the crates that it may use.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("tensor", &[]),
     ("blocks", &["tensor"]),
     ("tokenizers", &["tensor", "blocks"]),
@@ -13,6 +13,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ("objectives", &["tensor", "blocks"]),
     ("efficiency", &["tensor", "blocks"]),
     ("golden", &["tensor"]),
+    ("parity", &["tensor", "blocks", "tokenizers", "fusion", "objectives", "efficiency", "golden"]),
     ("lab", &["tensor", "blocks", "tokenizers", "fusion", "objectives", "efficiency", "golden"]),
     ("equations", &["tensor", "blocks", "tokenizers", "fusion", "objectives", "efficiency", "golden", "lab"]),
     ("report", &["tensor", "golden", "equations"]),
@@ -26,6 +27,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
             "objectives",
             "efficiency",
             "golden",
+            "parity",
             "lab",
             "equations",
             "report",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use mmt_golden::file::{self, Data};
-use mmt_lab::parity::{Outcome, Precision, Verdict, run, select};
+use mmt_parity::{Outcome, Precision, Verdict, run, select};
 use mmt_tests::{assert_file, root};
 
 /// Records of functions that no page of mmt states. Everything else passes.

@@ -36,8 +36,8 @@ const LONG_FILES: &[(&str, usize)] = &[
     ("crates/equations/src/errata/note_1.rs", 380),
     ("crates/equations/src/page.rs", 250),
     ("crates/lab/src/bench/tiny.rs", 220),
-    ("crates/lab/src/parity/case.rs", 280),
-    ("crates/lab/src/parity/layers.rs", 310),
+    ("crates/parity/src/case.rs", 280),
+    ("crates/parity/src/layers.rs", 310),
     ("crates/report/src/tour.rs", 330),
 ];
 
@@ -55,9 +55,9 @@ const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[
     ("crates/cli/src/equations.rs", "list", 53),
     ("crates/cli/src/explain/mod.rs", "explain", 65),
     ("crates/cli/src/verify.rs", "report", 49),
-    ("crates/lab/src/parity/attention.rs", "dot_product", 59),
-    ("crates/lab/src/parity/attention.rs", "module", 46),
-    ("crates/lab/src/parity/layers.rs", "transformer", 57),
+    ("crates/parity/src/attention.rs", "dot_product", 59),
+    ("crates/parity/src/attention.rs", "module", 46),
+    ("crates/parity/src/layers.rs", "transformer", 57),
     ("crates/report/src/tour.rs", "training", 43),
     ("crates/report/src/tour.rs", "looks", 41),
 ];

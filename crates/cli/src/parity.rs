@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use mmt_golden::file::FileError;
-use mmt_lab::parity::{self, Outcome, Verdict, Worst};
+use mmt_parity::{Outcome, Verdict, Worst};
 use serde_json::{Value, json};
 
 use crate::failure::{Code, Done, Failure};
@@ -25,19 +25,19 @@ pub struct Args {
 /// Runs the verb. The number type also decides the tolerances.
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
     let precision = terminal.precision(Precision::F64);
-    let names = parity::select(&args.dir, &args.case).map_err(|error| invalid(&error))?;
+    let names = mmt_parity::select(&args.dir, &args.case).map_err(|error| invalid(&error))?;
     if names.is_empty() {
         let message = format!("no case in {} fits `{}`", args.dir.display(), args.case);
         return Err(Failure::new(Code::NothingSelected, message));
     }
     terminal.start(precision, "")?;
     let precision = match precision {
-        Precision::F64 => parity::Precision::F64,
-        Precision::F32 => parity::Precision::F32,
+        Precision::F64 => mmt_parity::Precision::F64,
+        Precision::F32 => mmt_parity::Precision::F32,
     };
     let mut totals = [0; 4];
     let mut broken = None;
-    for result in parity::run(&args.dir, &names, precision) {
+    for result in mmt_parity::run(&args.dir, &names, precision) {
         match result {
             Err(error) => broken = broken.or(Some(error)),
             Ok(outcomes) => {

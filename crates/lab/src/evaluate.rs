@@ -2,6 +2,7 @@
 
 use mmt_tensor::{Random, Real, Result};
 
+use crate::Trainable;
 use crate::answers::best;
 use crate::batch::{Batch, Modalities, vocabulary};
 use crate::data::digits::Part;
@@ -34,7 +35,15 @@ pub fn test_questions(count: usize, seed: u64) -> Vec<Example> {
 ///
 /// # Errors
 /// Those of the model; [`Error::EmptyInput`](mmt_tensor::Error::EmptyInput) for no question.
-pub fn evaluate<R: Real>(
+pub fn evaluate<R: Trainable>(
+    model: &Answerer<R>,
+    examples: &[Example],
+    modalities: Modalities,
+) -> Result<Evaluation> {
+    R::evaluate(model, examples, modalities)
+}
+
+pub(crate) fn run<R: Real>(
     model: &Answerer<R>,
     examples: &[Example],
     modalities: Modalities,

@@ -1,4 +1,4 @@
-//! Data sets, tasks, the training loop, parity and benchmark cases.
+//! Data sets, tasks, the training loop, studies and benchmark cases.
 
 pub mod answers;
 pub mod batch;
@@ -6,8 +6,10 @@ pub mod bench;
 pub mod data;
 pub mod evaluate;
 pub mod model;
-pub mod parity;
 pub mod product_mask;
 pub mod studies;
 pub mod train;
+mod trainable;
 pub mod warm_up;
+
+pub use trainable::Trainable;

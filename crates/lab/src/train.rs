@@ -3,6 +3,7 @@
 use mmt_tensor::optim::{AdamConfig, AdamW, Norm, Schedule, clip_norm, decay_weights};
 use mmt_tensor::{Random, Real, Result, Tree, check_setting};
 
+use crate::Trainable;
 use crate::answers::{mean_cross_entropy, right};
 use crate::batch::{Batch, Modalities, vocabulary};
 use crate::data::digits::Part;
@@ -88,7 +89,11 @@ pub fn sizes() -> AnswererConfig {
 ///
 /// # Errors
 /// Those of [`TrainConfig::check`]; [`Error::NonFinite`](mmt_tensor::Error::NonFinite) if the training diverges.
-pub fn train<R: Real>(config: &TrainConfig, mut watch: impl FnMut(&Step)) -> Result<Answerer<R>> {
+pub fn train<R: Trainable>(config: &TrainConfig, mut watch: impl FnMut(&Step)) -> Result<Answerer<R>> {
+    R::train(config, &mut watch)
+}
+
+pub(crate) fn run<R: Real>(config: &TrainConfig, watch: &mut dyn FnMut(&Step)) -> Result<Answerer<R>> {
     let TrainConfig { modalities, steps, batch, rate, weight_decay, max_norm, seed } = *config;
     config.check()?;
     let mut random = Random::seed(seed);

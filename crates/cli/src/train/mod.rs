@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use mmt_golden::file::Data;
+use mmt_lab::Trainable;
 use mmt_lab::batch::Modalities;
 use mmt_lab::data::digits_qa::Question;
 use mmt_lab::evaluate::{Evaluation, evaluate, test_questions};
@@ -85,7 +86,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
     }
 }
 
-fn run_in<R: Real>(
+fn run_in<R: Trainable>(
     args: &Args,
     config: &TrainConfig,
     terminal: &Terminal,
