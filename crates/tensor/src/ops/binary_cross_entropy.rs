@@ -102,7 +102,7 @@ pub fn binary_cross_entropy_backward<R: Real, D: Dimension>(
         t,
         COST,
         #[inline(always)]
-        |x, t| scale * (x.sigmoid() - t),
+        move |x, t| scale * (x.sigmoid() - t),
     )
 }
 

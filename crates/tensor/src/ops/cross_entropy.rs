@@ -121,7 +121,7 @@ pub fn cross_entropy_backward<R: Real>(
         k,
         COST,
         #[inline(always)]
-        |i, dz| {
+        move |i, dz| {
             let Some(y) = labels[i] else { return };
             let log_sum = tape.log_sums[i];
             for (dz, &z) in dz.iter_mut().zip(&z[i * k..]) {

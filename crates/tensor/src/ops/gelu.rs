@@ -63,7 +63,7 @@ pub fn gelu_backward<R: Real, D: Dimension>(x: &ArrayRef<R, D>, dy: &ArrayRef<R,
         dy,
         COST,
         #[inline(always)]
-        |x, dy| {
+        move |x, dy| {
             // The exponential that `erfc` takes as well: written alike, it is computed once.
             let density = scale * (-(argument(x) * argument(x))).exp();
             dy * (phi(x) + x * density)

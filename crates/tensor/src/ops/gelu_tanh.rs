@@ -37,7 +37,7 @@ pub fn gelu_tanh<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Result<Array<R, D
         x,
         COST,
         #[inline(always)]
-        |x| R::of(0.5) * x * (R::of(1.0) + inner(near(x), a).tanh()),
+        move |x| R::of(0.5) * x * (R::of(1.0) + inner(near(x), a).tanh()),
     )
 }
 
@@ -69,7 +69,7 @@ pub fn gelu_tanh_backward<R: Real, D: Dimension>(x: &ArrayRef<R, D>, dy: &ArrayR
         dy,
         COST,
         #[inline(always)]
-        |x, dy| {
+        move |x, dy| {
             let x = near(x);
             let t = inner(x, a).tanh();
             let slope = a * (one + R::of(3.0) * R::of(0.044715) * x * x);

@@ -46,7 +46,7 @@ pub fn mse_backward<R: Real, D: Dimension>(y: &ArrayRef<R, D>, t: &ArrayRef<R, D
         t,
         1,
         #[inline(always)]
-        |y, t| scale * (y - t),
+        move |y, t| scale * (y - t),
     )
 }
 
@@ -88,7 +88,7 @@ pub fn l1_backward<R: Real, D: Dimension>(y: &ArrayRef<R, D>, t: &ArrayRef<R, D>
         t,
         1,
         #[inline(always)]
-        |y, t| scale * sign(y - t),
+        move |y, t| scale * sign(y - t),
     )
 }
 
@@ -118,7 +118,7 @@ pub fn smooth_l1<R: Real, D: Dimension>(y: &ArrayRef<R, D>, t: &ArrayRef<R, D>, 
         y,
         t,
         #[inline(always)]
-        |d| if d.abs() < beta { half * d * (d / beta) } else { d.abs() - half * beta },
+        move |d| if d.abs() < beta { half * d * (d / beta) } else { d.abs() - half * beta },
     )
 }
 
@@ -143,7 +143,7 @@ pub fn smooth_l1_backward<R: Real, D: Dimension>(
         t,
         1,
         #[inline(always)]
-        |y, t| {
+        move |y, t| {
             let d = y - t;
             scale * if d.abs() < beta { d / beta } else { sign(d) }
         },
