@@ -15,7 +15,7 @@ pub use elements::{
 };
 pub use fork::{for_each, map, map_parts, try_map, try_map_parts};
 pub(crate) use fork::{fork_parts, free_threads};
-pub use rows::{fold_rows, for_rows, new_rows};
+pub use rows::{fold_rows, for_rows, new_rows, new_rows_and_sums, new_rows_of};
 
 use crate::Real;
 

@@ -23,24 +23,45 @@ impl<'a, R: Real> Part<'a, R> {
             &mut *(std::ptr::from_mut(self.memory) as *mut [R])
         }
     }
+
+    /// Rows of `width` elements, the last one perhaps shorter, each set to zero when its turn comes.
+    #[inline(always)]
+    pub fn rows(self, width: usize) -> impl Iterator<Item = &'a mut [R]> {
+        let set = self.set;
+        self.memory.chunks_mut(width).map(
+            #[inline(always)]
+            move |memory| Part { memory, set }.zeros(),
+        )
+    }
 }
 
-/// `size` numbers, made by `make` in parts of `part`, the last one shorter: each thread can set its own part to zero.
+/// `N` lists of numbers, made by `make` in parts: `sizes[k]` numbers of list `k` in parts of `lengths[k]`, the last one
+/// shorter, and as many parts of every list. Each thread can set its own parts to zero.
 ///
 /// # Panics
-/// If `make` drops a part without asking for its zeros.
-pub fn in_parts<R: Real>(size: usize, part: usize, make: impl FnOnce(Vec<Part<'_, R>>)) -> Vec<R> {
-    let mut memory = Vec::with_capacity(size);
+/// If `make` drops a part without asking for its zeros, and if the lists have different numbers of parts.
+pub fn in_parts<R: Real, const N: usize>(
+    sizes: [usize; N],
+    lengths: [usize; N],
+    make: impl FnOnce(Vec<[Part<'_, R>; N]>),
+) -> [Vec<R>; N] {
+    let mut memory = sizes.map(Vec::with_capacity);
     let set = AtomicUsize::new(0);
-    let parts = memory.spare_capacity_mut()[..size].chunks_mut(part.max(1));
-    make(parts.map(|memory| Part { memory, set: &set }).collect());
-    assert_eq!(set.into_inner(), size, "every part is set");
-    // SAFETY: there is room for `size` numbers. The parts are disjoint and make up all of them, each was counted at most
-    // once, when it was written, and the count is complete.
+    let mut parts = {
+        let mut lists = memory.each_mut().into_iter().zip(sizes).zip(lengths);
+        [(); N].map(|()| {
+            let ((memory, size), length) = lists.next().expect("N lists");
+            memory.spare_capacity_mut()[..size].chunks_mut(length.max(1))
+        })
+    };
+    let count = parts.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
+    let part = |_| parts.each_mut().map(|list| list.next().expect("as many parts of every list"));
+    make((0..count).map(part).map(|parts| parts.map(|memory| Part { memory, set: &set })).collect());
+    assert_eq!(set.into_inner(), sizes.iter().sum(), "every part is set");
+    // SAFETY: there is room for `size` numbers in a list. The parts are disjoint and make up all of the lists, each was
+    // counted at most once, when it was written, and the count is complete.
     #[allow(unsafe_code)]
-    unsafe {
-        memory.set_len(size);
-    }
+    memory.iter_mut().zip(sizes).for_each(|(memory, size)| unsafe { memory.set_len(size) });
     memory
 }
 
@@ -51,20 +72,30 @@ mod tests {
     #[test]
     fn parts_are_zero_and_make_up_the_whole() {
         for size in [0, 1, 6, 7, 8] {
-            let list = in_parts::<f64>(size, 3, |parts| {
-                for (i, part) in parts.into_iter().enumerate() {
-                    part.zeros().iter_mut().for_each(|x| *x += i as f64);
+            let lists = in_parts::<f64, 2>([size, 2 * size], [3, 6], |parts| {
+                for (i, parts) in parts.into_iter().enumerate() {
+                    parts.map(|part| part.zeros().iter_mut().for_each(|x| *x += i as f64));
                 }
             });
-            assert_eq!(list, (0..size).map(|i| (i / 3) as f64).collect::<Vec<_>>());
+            for (list, length) in lists.iter().zip([3, 6]) {
+                assert_eq!(*list, (0..list.len()).map(|i| (i / length) as f64).collect::<Vec<_>>());
+            }
+            assert_eq!(lists.map(|list| list.len()), [size, 2 * size]);
         }
     }
 
     #[test]
     #[should_panic(expected = "every part is set")]
     fn a_part_that_is_left_out_is_noticed() {
-        in_parts::<f64>(4, 2, |mut parts| {
-            parts.remove(0).zeros();
+        in_parts::<f64, 1>([4], [2], |mut parts| {
+            let [part] = parts.remove(0);
+            part.zeros();
         });
+    }
+
+    #[test]
+    #[should_panic(expected = "as many parts of every list")]
+    fn lists_with_different_numbers_of_parts_are_refused() {
+        in_parts::<f64, 2>([4, 4], [2, 4], |_| ());
     }
 }

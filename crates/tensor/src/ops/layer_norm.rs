@@ -1,9 +1,9 @@
 //! Layer normalization over the last axis of a matrix.
 
-use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, Dim};
+use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayView1};
 
 use crate::ops::sum::{sum, sum_of, sum_of_2};
-use crate::parallel::{contiguous, copy, elements, fold_rows, for_rows, new_rows, slice_of};
+use crate::parallel::{contiguous, elements, new_rows_and_sums, new_rows_of};
 use crate::{Error, Real, Result, check_finite, check_not_empty, check_setting, check_shape, tree};
 
 /// Rough operations per element, for the decision to use threads.
@@ -56,50 +56,32 @@ pub fn layer_norm<R: Real>(
         format!("must be positive, got {eps}")
     })?;
     check_setting("layer_norm: x", d > 1, || "a row of one number has no variance".to_string())?;
-    let tape_x = copy(x);
-    let (x, gamma, beta) = (contiguous(&tape_x), gamma.to_vec(), beta.to_vec());
+    let (x, gamma, beta) = (contiguous(x), gamma.to_vec(), beta.to_vec());
     let x = elements(&x);
-    let statistics = statistics(x, d, eps);
-    let y = new_rows(
-        Dim([n, d]),
-        d,
-        COST,
+    let [kept, y, mean, rstd] = new_rows_of(
+        n,
+        [d, d, 1, 1],
+        COST * d,
         #[inline(always)]
-        |i, y| {
-            let (x, mean, rstd) = (&x[i * d..(i + 1) * d], statistics[(i, 0)], statistics[(i, 1)]);
+        |i, [kept, y, mean, rstd]| {
+            let x = &x[i * d..(i + 1) * d];
+            kept.copy_from_slice(x);
+            (mean[0], rstd[0]) = moments(x, eps);
+            let (mean, rstd) = (mean[0], rstd[0]);
             for ((y, &x), (&gamma, &beta)) in y.iter_mut().zip(x).zip(gamma.iter().zip(&beta)) {
                 *y = gamma * ((x - mean) * rstd) + beta;
             }
         },
     );
-    let (mean, rstd) = (statistics.column(0).to_owned(), statistics.column(1).to_owned());
-    if !rstd.iter().all(|r| r.is_finite() && *r > R::of(0.0)) {
-        check_finite("layer_norm: x", &tape_x)?;
+    let matrix = |list| Array2::from_shape_vec((n, d), list).expect("n rows");
+    let tape = LayerNormTape { x: matrix(kept), mean: mean.into(), rstd: rstd.into() };
+    if !tape.rstd.iter().all(|r| r.is_finite() && *r > R::of(0.0)) {
+        check_finite("layer_norm: x", &tape.x)?;
         return Err(Error::NonFinite { at: "layer_norm: variance of x" });
     }
-    check_finite("layer_norm: gamma", &gamma_view(&gamma))?;
-    check_finite("layer_norm: beta", &gamma_view(&beta))?;
-    Ok((y, LayerNormTape { x: tape_x, mean, rstd }))
-}
-
-fn gamma_view<R>(values: &[R]) -> ndarray::ArrayView1<'_, R> {
-    values.into()
-}
-
-/// The two moments of every row of `x: [n, d]`, see [`moments`]: `[n, 2]`
-fn statistics<R: Real>(x: &[R], d: usize, eps: f64) -> Array2<R> {
-    let mut statistics = Array2::zeros((x.len() / d, 2));
-    for_rows(
-        slice_of(&mut statistics),
-        2,
-        COST * d / 2,
-        #[inline(always)]
-        |i, statistics| {
-            let (mean, rstd) = moments(&x[i * d..(i + 1) * d], eps);
-            statistics.copy_from_slice(&[mean, rstd]);
-        },
-    );
-    statistics
+    check_finite("layer_norm: gamma", &ArrayView1::from(&gamma))?;
+    check_finite("layer_norm: beta", &ArrayView1::from(&beta))?;
+    Ok((matrix(y), tape))
 }
 
 /// `μ` and `1 / √(σ² + ε)` of a row.
@@ -144,51 +126,51 @@ pub fn layer_norm_backward<R: Real>(
     let (x, dy, gamma) = (contiguous(&tape.x), contiguous(dy), gamma.to_vec());
     let (x, dy) = (elements(&x), elements(&dy));
 
-    let dx = new_rows(
-        Dim([n, d]),
-        d,
-        COST,
+    let mut sums = vec![R::of(0.0); 2 * d];
+    let dx = new_rows_and_sums(
+        (n, d),
+        &mut sums,
+        2 * COST * d,
         #[inline(always)]
-        |i, dx| {
+        |i, dx, sums| {
             let (x, dy) = (&x[i * d..(i + 1) * d], &dy[i * d..(i + 1) * d]);
-            let (mean_x, rstd) = (tape.mean[i], tape.rstd[i]);
+            let (mean, rstd) = (tape.mean[i], tape.rstd[i]);
+            add_parameters(sums, x, dy, mean, rstd);
             for ((g, &dy), &gamma) in dx.iter_mut().zip(dy).zip(&gamma) {
                 *g = gamma * dy;
             }
-            let mean = sum(dx) / R::of(d as f64);
-            let along = sum_of_2(
-                dx,
-                x,
-                #[inline(always)]
-                |g, x| g * ((x - mean_x) * rstd),
-            ) / R::of(d as f64);
-            for (g, &x) in dx.iter_mut().zip(x) {
-                *g = (*g - mean - (x - mean_x) * rstd * along) * rstd;
-            }
-        },
-    );
-
-    let mut sums = vec![R::of(0.0); 2 * d];
-    fold_rows(
-        &mut sums,
-        n,
-        2 * d,
-        #[inline(always)]
-        |range, sums| {
-            let (dgamma, dbeta) = sums.split_at_mut(d);
-            for i in range {
-                let (mean, rstd) = (tape.mean[i], tape.rstd[i]);
-                let row = x[i * d..(i + 1) * d].iter().zip(&dy[i * d..(i + 1) * d]);
-                for ((dgamma, dbeta), (&x, &dy)) in dgamma.iter_mut().zip(&mut *dbeta).zip(row) {
-                    *dgamma += dy * ((x - mean) * rstd);
-                    *dbeta += dy;
-                }
-            }
+            project(dx, x, mean, rstd);
         },
     );
     dgamma.iter_mut().zip(&sums[..d]).for_each(|(a, &b)| *a += b);
     dbeta.iter_mut().zip(&sums[d..]).for_each(|(a, &b)| *a += b);
-    dx
+    Array2::from_shape_vec((n, d), dx).expect("n rows")
+}
+
+/// `γ̄ += ȳ ⊙ x̂` and `β̄ += ȳ` for a row; `γ̄` is the first half of `sums`.
+#[inline(always)]
+fn add_parameters<R: Real>(sums: &mut [R], x: &[R], dy: &[R], mean: R, rstd: R) {
+    let (dgamma, dbeta) = sums.split_at_mut(x.len());
+    for ((dgamma, dbeta), (&x, &dy)) in dgamma.iter_mut().zip(dbeta).zip(x.iter().zip(dy)) {
+        *dgamma += dy * ((x - mean) * rstd);
+        *dbeta += dy;
+    }
+}
+
+/// A row of `x̄`, in place of `g`.
+#[inline(always)]
+fn project<R: Real>(g: &mut [R], x: &[R], mean: R, rstd: R) {
+    let d = R::of(x.len() as f64);
+    let mean_g = sum(g) / d;
+    let along = sum_of_2(
+        g,
+        x,
+        #[inline(always)]
+        |g, x| g * ((x - mean) * rstd),
+    ) / d;
+    for (g, &x) in g.iter_mut().zip(x) {
+        *g = (*g - mean_g - (x - mean) * rstd * along) * rstd;
+    }
 }
 
 #[cfg(test)]

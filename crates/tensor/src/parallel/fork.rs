@@ -120,18 +120,18 @@ pub(super) fn in_blocks<R: Real>(
     }
 }
 
-/// `size` new numbers, made by `f(i, block)` in blocks of `block` numbers, on all threads or on this one.
-pub(super) fn new_blocks<R: Real>(
-    size: usize,
-    block: usize,
+/// New lists of numbers, see [`alloc::in_parts`], made by `f(i, parts)`, on all threads or on this one.
+pub(super) fn new_blocks<R: Real, const N: usize>(
+    sizes: [usize; N],
+    lengths: [usize; N],
     forked: bool,
-    f: &(dyn Fn(usize, Part<R>) + Sync),
-) -> Vec<R> {
-    alloc::in_parts(size, block, |parts| {
+    f: &(dyn Fn(usize, [Part<R>; N]) + Sync),
+) -> [Vec<R>; N] {
+    alloc::in_parts(sizes, lengths, |parts| {
         if forked && free_threads() > 1 {
             fork_parts(parts, f);
         } else {
-            parts.into_iter().enumerate().for_each(|(i, part)| f(i, part));
+            parts.into_iter().enumerate().for_each(|(i, parts)| f(i, parts));
         }
     })
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ndarray::{Array, Dimension};
 
-use super::fork::{GRAIN, free_threads, in_blocks, map, new_blocks};
+use super::fork::{GRAIN, free_threads, in_blocks, new_blocks};
 use crate::Real;
 use crate::alloc::Part;
 use crate::simd::vectorize;
@@ -38,7 +38,7 @@ pub fn for_rows<R: Real>(
 }
 
 /// A new array of `shape`, in rows of `width` elements, the last one perhaps shorter, which begin as zeros and are made
-/// by `f(i, row)`. Each thread sets its rows to zero while they are in its cache, not one thread all of them beforehand.
+/// by `f(i, row)`. Each thread sets a row to zero when its turn comes, while it is in its cache.
 pub fn new_rows<R: Real, D: Dimension>(
     shape: D,
     width: usize,
@@ -47,19 +47,43 @@ pub fn new_rows<R: Real, D: Dimension>(
 ) -> Array<R, D> {
     let (size, width) = (shape.size(), width.max(1));
     let block = (GRAIN / 4).div_ceil(width * cost);
-    let run = |b: usize, part: Part<R>| {
+    let run = |b: usize, [part]: [Part<R>; 1]| {
         vectorize::<R, _>(
             #[inline(always)]
             || {
-                for (i, row) in part.zeros().chunks_mut(width).enumerate() {
+                for (i, row) in part.rows(width).enumerate() {
                     f(b * block + i, row);
                 }
             },
         );
     };
-    let forked = size.saturating_mul(cost) >= GRAIN;
-    Array::from_shape_vec(shape, new_blocks(size, block * width, forked, &run))
-        .expect("the elements of the shape")
+    let [list] = new_blocks([size], [block * width], size.saturating_mul(cost) >= GRAIN, &run);
+    Array::from_shape_vec(shape, list).expect("the elements of the shape")
+}
+
+/// `N` new lists with `count` rows each, a row of list `k` as wide as `widths[k]`, none of them empty, which begin as
+/// zeros and are made together by `f(i, rows)`. `cost` is the rough number of operations per row.
+pub fn new_rows_of<R: Real, const N: usize>(
+    count: usize,
+    widths: [usize; N],
+    cost: usize,
+    f: impl Fn(usize, [&mut [R]; N]) + Send + Sync,
+) -> [Vec<R>; N] {
+    let block = (GRAIN / 4).div_ceil(cost.max(1));
+    let run = |b: usize, parts: [Part<R>; N]| {
+        vectorize::<R, _>(
+            #[inline(always)]
+            || {
+                let mut widths = widths.into_iter();
+                let mut lists = parts.map(|part| part.rows(widths.next().expect("N widths")));
+                for i in b * block..((b + 1) * block).min(count) {
+                    f(i, lists.each_mut().map(|list| list.next().expect("as many rows of every list")));
+                }
+            },
+        );
+    };
+    let lengths = widths.map(|width| block * width);
+    new_blocks(widths.map(|width| count * width), lengths, count.saturating_mul(cost) >= GRAIN, &run)
 }
 
 /// Sums over rows: `f(range, partial)` adds the rows of a block to a partial sum that starts at zero, and the
@@ -71,18 +95,50 @@ pub fn fold_rows<R: Real>(
     f: impl Fn(Range<usize>, &mut [R]) + Send + Sync,
 ) {
     let width = into.len();
-    let blocks = rows.div_ceil(BLOCK);
-    let partials = map(blocks, BLOCK * cost, |b| {
-        let mut partial = vec![R::of(0.0); width];
-        let range = b * BLOCK..((b + 1) * BLOCK).min(rows);
+    let run = |b: usize, [partial]: [Part<R>; 1]| {
         vectorize::<R, _>(
             #[inline(always)]
-            || f(range, &mut partial),
+            || f(b * BLOCK..((b + 1) * BLOCK).min(rows), partial.zeros()),
         );
-        partial
-    });
-    let add = |partial: Vec<R>| into.iter_mut().zip(partial).for_each(|(a, b)| *a += b);
-    if R::REVERSED { partials.into_iter().rev().for_each(add) } else { partials.into_iter().for_each(add) }
+    };
+    let blocks = rows.div_ceil(BLOCK);
+    let forked = rows.saturating_mul(cost) >= GRAIN;
+    let [partials] = new_blocks([blocks * width], [width], forked, &run);
+    add_in_order(into, &partials);
+}
+
+/// [`new_rows`] and [`fold_rows`] over the same rows in one pass: `f(i, row, partial)` makes a row of `width` elements,
+/// not none, and adds it to a partial sum. `cost` is the number of operations per row.
+pub fn new_rows_and_sums<R: Real>(
+    (count, width): (usize, usize),
+    into: &mut [R],
+    cost: usize,
+    f: impl Fn(usize, &mut [R], &mut [R]) + Send + Sync,
+) -> Vec<R> {
+    let run = |b: usize, parts: [Part<R>; 2]| {
+        vectorize::<R, _>(
+            #[inline(always)]
+            || {
+                let [rows, partial] = parts;
+                let partial = partial.zeros();
+                for (i, row) in rows.rows(width).enumerate() {
+                    f(b * BLOCK + i, row, partial);
+                }
+            },
+        );
+    };
+    let sizes = [count * width, count.div_ceil(BLOCK) * into.len()];
+    let forked = count.saturating_mul(cost) >= GRAIN;
+    let [rows, partials] = new_blocks(sizes, [BLOCK * width, into.len()], forked, &run);
+    add_in_order(into, &partials);
+    rows
+}
+
+/// Adds the sums of the blocks, the last one first for a reversed type.
+fn add_in_order<R: Real>(into: &mut [R], partials: &[R]) {
+    let partials = partials.chunks(into.len().max(1));
+    let add = |partial: &[R]| into.iter_mut().zip(partial).for_each(|(a, &b)| *a += b);
+    if R::REVERSED { partials.rev().for_each(add) } else { partials.for_each(add) }
 }
 
 /// Rows in a piece of work: all of them if that is little, otherwise enough to be worth a fork.
