@@ -1,8 +1,8 @@
 //! The inner loops of a product: the bits of [`matmul`](super::matmul()), in less time than matrixmultiply takes.
 //!
-//! A block of `b` (256 rows) and a block of `a` (256 columns) are copied into panels, in the order in which they are
-//! read; then tiles of two registers of columns, and of as many rows as the registers hold, stay in registers while the
-//! inner index runs. The same code serves registers of 256 and of 512 bits: see [`Register`].
+//! A block of `b` (256 rows) and, unless it is read only a few times, a block of `a` (256 columns) are copied into
+//! panels, in the order in which they are read; then tiles of two registers of columns, and of as many rows as the
+//! registers hold, stay in registers while the inner index runs. The same code serves registers of 256 and of 512 bits: see [`Register`].
 
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 use std::cell::RefCell;
@@ -17,6 +17,8 @@ use super::register::Register;
 const A_TILES: usize = 20;
 /// Columns of `b` in a block: 1 MiB of `f32`.
 const B_COLUMNS: usize = 1024;
+/// Columns of `b` up to which `a` is read where it stands: a copy into panels would cost more than it saves.
+const DIRECT: usize = 128;
 
 /// 64 bytes, so that a register is never loaded from two cache lines.
 #[derive(Clone, Copy)]
@@ -32,15 +34,27 @@ thread_local! {
 
 /// A matrix in memory: where it begins, and the distances between its rows and between its columns.
 #[derive(Clone, Copy)]
-struct Matrix<P> {
-    at: P,
-    row: isize,
-    column: isize,
+pub(super) struct Matrix<P> {
+    pub(super) at: P,
+    pub(super) row: isize,
+    pub(super) column: isize,
 }
 
 impl<P> Matrix<P> {
     fn offset(&self, row: usize, column: usize) -> isize {
         row as isize * self.row + column as isize * self.column
+    }
+}
+
+impl<T> Matrix<*const T> {
+    /// The part that begins at an element.
+    ///
+    /// # Safety
+    /// The matrix has the element.
+    #[allow(unsafe_code)]
+    unsafe fn part(self, row: usize, column: usize) -> Self {
+        // SAFETY: the caller's promise.
+        Matrix { at: unsafe { self.at.offset(self.offset(row, column)) }, ..self }
     }
 }
 
@@ -123,12 +137,18 @@ unsafe fn blocks<V: Register>(
                 }
                 for i in (0..n).step_by(A_TILES * V::ROWS) {
                     let rows = (A_TILES * V::ROWS).min(n - i);
-                    for l in (0..rows).step_by(V::ROWS) {
-                        let lines = Matrix { at: a.at.offset(a.offset(i + l, p)), ..a };
-                        pack(lines, V::ROWS.min(rows - l), depth, V::ROWS, a_panels.add(l * depth));
+                    let mut block = a.part(i, p);
+                    let mut tile = V::ROWS as isize * block.row;
+                    if m > DIRECT {
+                        for l in (0..rows).step_by(V::ROWS) {
+                            let lines = block.part(l, 0);
+                            pack(lines, V::ROWS.min(rows - l), depth, V::ROWS, a_panels.add(l * depth));
+                        }
+                        block = Matrix { at: a_panels, row: 1, column: V::ROWS as isize };
+                        tile = (V::ROWS * depth) as isize;
                     }
                     let c = Matrix { at: c.at.offset(c.offset(i, j)), ..c };
-                    tiles::<V>((rows, depth, columns), [a_panels, b_panels], c, fresh && p == 0);
+                    tiles::<V>((rows, depth, columns), (block, tile), b_panels, c, fresh && p == 0);
                 }
             }
         }
@@ -176,7 +196,7 @@ unsafe fn pack<T: Copy>(lines: Matrix<*const T>, count: usize, depth: usize, wid
     }
 }
 
-/// All tiles of a block.
+/// All tiles of a block; `a` comes with the distance between its tiles.
 ///
 /// # Safety
 /// As for [`blocks`], with packed panels.
@@ -184,7 +204,8 @@ unsafe fn pack<T: Copy>(lines: Matrix<*const T>, count: usize, depth: usize, wid
 #[inline(always)]
 unsafe fn tiles<V: Register>(
     (rows, depth, columns): (usize, usize, usize),
-    [a, b]: [*mut V::Number; 2],
+    (a, distance): (Matrix<*const V::Number>, isize),
+    b: *const V::Number,
     c: Matrix<*mut V::Number>,
     fresh: bool,
 ) {
@@ -194,8 +215,8 @@ unsafe fn tiles<V: Register>(
             let tile = V::tile((rows - i).min(V::ROWS), left > V::LANES);
             // SAFETY: the panels hold whole tiles, and a tile writes only the rows and columns that `c` has.
             unsafe {
-                let (a, b) = (a.add(i * depth), b.add(j * depth));
-                tile(depth, a, b, c.at.offset(c.offset(i, j)), (c.row, left), fresh);
+                let a = Matrix { at: a.at.offset((i / V::ROWS) as isize * distance), ..a };
+                tile(depth, a, b.add(j * depth), c.at.offset(c.offset(i, j)), (c.row, left), fresh);
             }
         }
     }
@@ -209,13 +230,14 @@ unsafe fn tiles<V: Register>(
 #[inline(always)]
 pub(super) unsafe fn tile<V: Register, const M: usize, const W: usize>(
     depth: usize,
-    mut a: *const V::Number,
+    mut a: Matrix<*const V::Number>,
     mut b: *const V::Number,
     c: *mut V::Number,
     (row, columns): (isize, usize),
     fresh: bool,
 ) {
-    // SAFETY: the panels hold `depth` groups of `V::ROWS` and of two registers; `c` has `M` rows of `columns` numbers.
+    // SAFETY: `a` has `M` rows of `depth` numbers, the panel `depth` groups of two registers; `c` has `M` rows of `columns`
+    // numbers.
     unsafe {
         for i in 0..M {
             _mm_prefetch::<_MM_HINT_T0>(c.offset(i as isize * row).cast());
@@ -229,12 +251,12 @@ pub(super) unsafe fn tile<V: Register, const M: usize, const W: usize>(
                 *column = V::load(b.add(w * V::LANES), V::LANES);
             }
             for (i, sums) in sums.iter_mut().enumerate() {
-                let x = V::set(*a.add(i));
+                let x = V::set(*a.at.offset(i as isize * a.row));
                 for (sum, &column) in sums.iter_mut().zip(&column) {
                     *sum = x.fused(column, *sum);
                 }
             }
-            a = a.add(V::ROWS);
+            a.at = a.at.wrapping_offset(a.column);
             b = b.add(2 * V::LANES);
         }
         for (i, sums) in sums.iter().enumerate() {

@@ -9,7 +9,7 @@ use std::arch::x86_64::{
     _mm512_mask_storeu_ps, _mm512_maskz_loadu_pd, _mm512_maskz_loadu_ps, _mm512_set1_pd, _mm512_set1_ps,
 };
 
-use super::packed::tile;
+use super::packed::{Matrix, tile};
 
 /// A vector register, and the largest tile of a product that the registers of its kind hold.
 ///
@@ -33,9 +33,9 @@ pub(crate) trait Register: Copy {
     unsafe fn store(self, to: *mut Self::Number, count: usize);
 }
 
-/// Inner size, panels, where in `c`, distance between rows of `c` and columns to store, fresh.
+/// Inner size, `a`, the panel of `b`, where in `c`, distance between rows of `c` and columns to store, fresh.
 #[allow(unsafe_code)]
-pub(crate) type Tile<T> = unsafe fn(usize, *const T, *const T, *mut T, (isize, usize), bool);
+pub(crate) type Tile<T> = unsafe fn(usize, Matrix<*const T>, *const T, *mut T, (isize, usize), bool);
 
 macro_rules! register {
     (
@@ -58,7 +58,7 @@ macro_rules! register {
                 #[target_feature(enable = $features)]
                 unsafe fn code<const M: usize, const W: usize>(
                     depth: usize,
-                    a: *const $number,
+                    a: Matrix<*const $number>,
                     b: *const $number,
                     c: *mut $number,
                     shape: (isize, usize),
