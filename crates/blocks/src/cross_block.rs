@@ -107,3 +107,36 @@ impl<R: Real> CrossBlock<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mmt_tensor::Dual;
+    use mmt_tensor::testing::{check_module, qres};
+
+    use super::*;
+    use crate::{Activation, AttentionKind};
+
+    /// Samples of several lengths, of which each looks at a context of its own, with some of its rows hidden.
+    #[test]
+    fn gradients_of_both_orders() {
+        let config = BlockConfig {
+            width: 4,
+            heads: 2,
+            hidden: 6,
+            activation: Activation::Gelu,
+            eps: 1e-5,
+            attention: AttentionKind::Plain,
+        };
+        let (rows, context_rows) = (Ragged::of_lengths([1, 2]), Ragged::of_lengths([2, 3]));
+        let mask = Mask::Keys(vec![true, true, true, false, true]);
+        for order in [NormOrder::Pre, NormOrder::Post] {
+            let inputs: (Array2<Dual>, Array2<Dual>) = (qres(1, (3, 4), 1.0), qres(2, (5, 3), 1.0));
+            check_module(
+                &CrossBlock::new(order, &config, 3, &mut Random::seed(0)).unwrap(),
+                inputs,
+                |m, (x, context)| m.forward(x, context, &rows, &context_rows, &mask),
+                |m, tape, dy, grad| m.backward(tape, dy, grad),
+            );
+        }
+    }
+}

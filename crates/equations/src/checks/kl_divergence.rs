@@ -33,8 +33,18 @@ pub fn forward() {
 /// See [`Equation::backward`](crate::Equation::backward).
 pub const BACKWARD: Option<fn()> = Some(backward);
 
+/// The targets by themselves, and as a softmax: its backward forgets what all targets of a row have in common.
 fn backward() {
     let (z, v): (Array2<Dual>, Array2<Dual>) = (ramp(1, (3, 5)), ramp(3, (3, 5)));
+    check_backward(
+        &(z.clone(), softmax(&v).unwrap()),
+        |(z, t)| Ok(kl_divergence(z, t)?.0),
+        |(z, t), &dl| {
+            let tape = kl_divergence(z, t).unwrap().1;
+            let dt = kl_divergence_targets_backward(&tape, z, t, dl);
+            (kl_divergence_backward(&tape, z, t, dl), dt)
+        },
+    );
     check_backward(
         &(z, v),
         |(z, v)| Ok(kl_divergence(z, &softmax(v)?)?.0),
