@@ -188,6 +188,7 @@ fn first_rows(layout: &Layout) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
+    use approx::assert_abs_diff_eq;
     use mmt_tensor::Dual;
     use mmt_tensor::Tree;
     use mmt_tensor::testing::{check_backward, shake};
@@ -227,7 +228,7 @@ mod tests {
         for (sample, words) in batch.text.lengths().enumerate() {
             let weights = tape.attention(1, sample);
             assert_eq!(weights.len(), words + sizes().patches);
-            assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+            assert_abs_diff_eq!(weights.iter().sum::<f64>(), 1.0, epsilon = 1e-12);
         }
     }
 

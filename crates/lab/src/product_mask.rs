@@ -44,10 +44,11 @@ pub fn expected(n: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use approx::assert_abs_diff_eq;
 
     #[test]
     fn the_product_loses_what_theory_expects_and_the_sum_nothing() {
-        assert!((expected(8) - 0.750_976_562_5).abs() < 1e-15);
+        assert_abs_diff_eq!(expected(8), 0.750_976_562_5, epsilon = 1e-15);
         let lost = product_mask::<f32>(8, 500, &mut Random::seed(1));
         assert_eq!((lost.rows, lost.as_corrected), (4000, 0));
         // Four standard deviations of 4000 draws.

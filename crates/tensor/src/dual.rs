@@ -174,6 +174,7 @@ impl Real for Dual {
 
 #[cfg(test)]
 mod tests {
+    use approx::assert_abs_diff_eq;
     use ndarray::{Array2, array};
 
     use super::*;
@@ -244,7 +245,8 @@ mod tests {
         let along = p[(0, 0)].value * p[(0, 2)].value;
         assert!(p.iter().all(|p| p.is_finite()));
         assert_eq!(p[(0, 1)], Dual::of(0.0));
-        assert!((p[(0, 0)].tangent + along).abs() < 1e-15 && (p[(0, 2)].tangent - along).abs() < 1e-15);
+        assert_abs_diff_eq!(p[(0, 0)].tangent, -along, epsilon = 1e-15);
+        assert_abs_diff_eq!(p[(0, 2)].tangent, along, epsilon = 1e-15);
         assert!(log_softmax(&x).unwrap()[(0, 0)].is_finite());
     }
 

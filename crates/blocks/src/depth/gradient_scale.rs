@@ -155,6 +155,7 @@ impl<R: Real> DepthProbe<R> {
 
 #[cfg(test)]
 mod tests {
+    use approx::assert_abs_diff_eq;
     use mmt_tensor::ops::sum::dot;
 
     use super::*;
@@ -191,7 +192,7 @@ mod tests {
             for j in 0..4 {
                 let column = values.column(j).to_vec();
                 let mean = dot(&column, &[1.0; 3]) / 3.0;
-                assert!((t[j] - x[j] - mean).abs() < 1e-14);
+                assert_abs_diff_eq!(t[j] - x[j], mean, epsilon = 1e-14);
             }
         }
     }

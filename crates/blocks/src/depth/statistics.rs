@@ -127,13 +127,14 @@ fn check_number(at: &'static str, value: f64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use approx::assert_abs_diff_eq;
 
     #[test]
     fn the_exponent_of_a_power_is_found() {
         let x: [f64; 4] = [2.0, 4.0, 8.0, 32.0];
         for exponent in [-2, 0, 1, 3] {
             let y = x.map(|x| 5.0 * x.powi(exponent));
-            assert!((log_slope(&x, &y).unwrap() - f64::from(exponent)).abs() < 1e-14);
+            assert_abs_diff_eq!(log_slope(&x, &y).unwrap(), f64::from(exponent), epsilon = 1e-14);
         }
     }
 
@@ -182,7 +183,7 @@ mod tests {
 
     #[test]
     fn the_theorem_has_a_probability() {
-        assert!((theorem_probability(0.1, 0.05).unwrap() - 0.84).abs() < 1e-15);
+        assert_abs_diff_eq!(theorem_probability(0.1, 0.05).unwrap(), 0.84, epsilon = 1e-15);
         let text = |eps, delta| theorem_probability(eps, delta).unwrap_err().to_string();
         assert_eq!(text(0.0, 0.1), "theorem_probability: eps: must be positive, got 0");
         assert_eq!(text(0.1, 1.5), "theorem_probability: delta: must be in [0, 1], got 1.5");

@@ -74,7 +74,9 @@ mod tests {
         for size in [0, 1, 6, 7, 8] {
             let lists = in_parts::<f64, 2>([size, 2 * size], [3, 6], |parts| {
                 for (i, parts) in parts.into_iter().enumerate() {
-                    parts.map(|part| part.zeros().iter_mut().for_each(|x| *x += i as f64));
+                    for part in parts {
+                        part.zeros().iter_mut().for_each(|x| *x += i as f64);
+                    }
                 }
             });
             for (list, length) in lists.iter().zip([3, 6]) {

@@ -231,6 +231,7 @@ fn fault(b: &ImageBox, width: f64, height: f64) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use approx::assert_abs_diff_eq;
 
     fn run(corners: [f64; 4], settings: RoiAlign) -> String {
         let boxes = [ImageBox { image: 0, corners }];
@@ -286,6 +287,6 @@ mod tests {
             (roi_align(&x, &boxes, RoiAlign { aligned: false, ..one }).unwrap()[(0, 0, 0, 0)] - 17.5).abs()
                 < 1e-12
         );
-        assert!((roi_align(&x, &boxes, one).unwrap()[(0, 0, 0, 0)] - (1.55 * 7.0)).abs() < 1e-12);
+        assert_abs_diff_eq!(roi_align(&x, &boxes, one).unwrap()[(0, 0, 0, 0)], 1.55 * 7.0, epsilon = 1e-12);
     }
 }
