@@ -44,6 +44,8 @@ pub enum Error {
     DuplicateModality { tag: String },
     /// A word, a modality or a parameter that nobody declared.
     UnknownId { at: &'static str, id: String },
+    /// A line of a text, counted from one, that is not what its format asks for.
+    InvalidLine { at: &'static str, line: usize, why: String },
 }
 
 impl fmt::Display for Error {
@@ -77,6 +79,7 @@ impl fmt::Display for Error {
             }
             Error::DuplicateModality { tag } => write!(f, "two segments are called `{tag}`"),
             Error::UnknownId { at, id } => write!(f, "{at}: unknown: `{id}`"),
+            Error::InvalidLine { at, line, why } => write!(f, "{at}: line {line}: {why}"),
         }
     }
 }

@@ -2,8 +2,14 @@
 
 pub mod embedding;
 pub mod input;
+pub mod kind;
+pub mod trie;
 pub mod vocabulary;
+pub mod word_piece;
+pub mod words;
 
 pub use embedding::{TextEmbedding, TextEmbeddingTape};
 pub use input::{SpecialIds, TextInput};
 pub use vocabulary::Vocabulary;
+pub use word_piece::{Encoding, Piece, WordPiece};
+pub use words::Reading;

@@ -8,10 +8,25 @@ use mmt_tensor::{Error, Result, check_index};
 /// \text{id} : \{\text{words}\} \to \{0, \dots, V - 1\}
 /// ```
 ///
-/// Words are what stands between white space, compared as they are: no lower case, no parts of words.
+/// Words are what stands between white space, compared as they are: no lower case, no parts of words. Those are
+/// [`WordPiece`](super::WordPiece)'s.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vocabulary {
     words: Vec<String>,
+    /// The ids in the order of their words, for a search.
+    sorted: Vec<usize>,
+}
+
+/// Why a list of words is refused, and the place of the word.
+struct Refused {
+    place: usize,
+    why: Why,
+}
+
+enum Why {
+    NotOneWord,
+    /// The same word stands at an earlier place.
+    Again(usize),
 }
 
 impl Vocabulary {
@@ -21,26 +36,67 @@ impl Vocabulary {
     /// [`Error::EmptyInput`] for no word; [`Error::InvalidHyperparameter`] for a word that stands twice, that is empty
     /// or that contains white space.
     pub fn new<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self> {
-        let mut list: Vec<String> = Vec::new();
-        for word in words {
-            let refuse = |why| Err(Error::InvalidHyperparameter { at: "vocabulary: words", why });
-            if word.is_empty() || word.contains(char::is_whitespace) {
-                return refuse(format!("`{word}` is not one word"));
-            }
-            if list.iter().any(|w| w == word) {
-                return refuse(format!("`{word}` stands twice"));
-            }
-            list.push(word.to_string());
-        }
-        if list.is_empty() {
+        let words: Vec<&str> = words.into_iter().collect();
+        if words.is_empty() {
             return Err(Error::EmptyInput { at: "vocabulary: words" });
         }
-        Ok(Vocabulary { words: list })
+        Self::of(&words).map_err(|Refused { place, why }| {
+            let word = words[place];
+            let why = match why {
+                Why::NotOneWord => format!("`{word}` is not one word"),
+                Why::Again(_) => format!("`{word}` stands twice"),
+            };
+            Error::InvalidHyperparameter { at: "vocabulary: words", why }
+        })
+    }
+
+    /// The words of a file with one word per line, such as the `vocab.txt` of a BERT: the word of line `i + 1` has the
+    /// id `i`. Lines end with LF or CR LF; the last may lack its end.
+    ///
+    /// # Errors
+    /// [`Error::EmptyInput`] for no line; [`Error::InvalidLine`] for the first line that is not UTF-8, else for the first
+    /// that is empty, contains white space or repeats an earlier line.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let invalid = |line, why| Error::InvalidLine { at: "vocabulary", line, why };
+        let text = std::str::from_utf8(bytes).map_err(|e| {
+            let line = 1 + bytes[..e.valid_up_to()].iter().filter(|&&b| b == b'\n').count();
+            invalid(line, "not UTF-8".to_string())
+        })?;
+        if text.is_empty() {
+            return Err(Error::EmptyInput { at: "vocabulary" });
+        }
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let words: Vec<&str> = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).collect();
+        Self::of(&words).map_err(|Refused { place, why }| {
+            let why = match why {
+                Why::NotOneWord => format!("{:?} is not one word", words[place]),
+                Why::Again(first) => format!("`{}` stands on line {} already", words[place], first + 1),
+            };
+            invalid(place + 1, why)
+        })
+    }
+
+    fn of(words: &[&str]) -> std::result::Result<Self, Refused> {
+        let blank = |word: &&str| word.is_empty() || word.contains(char::is_whitespace);
+        let not_one_word = words.iter().position(blank).map(|place| Refused { place, why: Why::NotOneWord });
+        let mut sorted: Vec<usize> = (0..words.len()).collect();
+        sorted.sort_by_key(|&id| words[id]); // stable: equal words in the order of their ids
+        let equal = sorted.windows(2).filter(|pair| words[pair[0]] == words[pair[1]]);
+        let again = equal.map(|pair| Refused { place: pair[1], why: Why::Again(pair[0]) });
+        match again.chain(not_one_word).min_by_key(|refused| refused.place) {
+            Some(refused) => Err(refused),
+            None => Ok(Vocabulary { words: words.iter().map(|word| word.to_string()).collect(), sorted }),
+        }
     }
 
     /// `V`, how many words there are.
     pub fn size(&self) -> usize {
         self.words.len()
+    }
+
+    /// The words in the order of their ids.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.words.iter().map(String::as_str)
     }
 
     /// The id of a word.
@@ -49,7 +105,8 @@ impl Vocabulary {
     /// [`Error::UnknownId`] for a word that is not in the list.
     pub fn id(&self, word: &str) -> Result<usize> {
         let unknown = || Error::UnknownId { at: "vocabulary: word", id: word.to_string() };
-        self.words.iter().position(|w| w == word).ok_or_else(unknown)
+        let place = self.sorted.binary_search_by_key(&word, |&id| &self.words[id]);
+        place.map(|place| self.sorted[place]).map_err(|_| unknown())
     }
 
     /// The word of an id.
@@ -116,5 +173,28 @@ mod tests {
         assert_eq!(text(&["a", "b", "a"]), "vocabulary: words: `a` stands twice");
         assert_eq!(text(&["a", ""]), "vocabulary: words: `` is not one word");
         assert_eq!(text(&["a b"]), "vocabulary: words: `a b` is not one word");
+    }
+
+    #[test]
+    fn lines_are_words() {
+        let words = |bytes: &[u8]| Vocabulary::parse(bytes).unwrap();
+        assert_eq!(words(b"[CLS]\nred\ngreen\n"), colors());
+        assert_eq!(words(b"[CLS]\r\nred\r\ngreen"), colors());
+        assert_eq!(words("é\n##ß".as_bytes()).id("##ß").unwrap(), 1);
+    }
+
+    #[test]
+    fn lines_that_are_not_words_are_refused_by_number() {
+        let text = |bytes: &[u8]| Vocabulary::parse(bytes).unwrap_err().to_string();
+        assert_eq!(text(b""), "vocabulary: empty");
+        assert_eq!(text(b"\n"), "vocabulary: line 1: \"\" is not one word");
+        assert_eq!(text(b"a\n\nb\n"), "vocabulary: line 2: \"\" is not one word");
+        assert_eq!(text(b"a\nb\n\n"), "vocabulary: line 3: \"\" is not one word");
+        assert_eq!(text(b"a\nb\tc\n"), "vocabulary: line 2: \"b\\tc\" is not one word");
+        assert_eq!(text(b"a\nb\nc\nb\na\n"), "vocabulary: line 4: `b` stands on line 2 already");
+        assert_eq!(text(b"a\na\na\n"), "vocabulary: line 2: `a` stands on line 1 already");
+        assert_eq!(text(b"a\na\n \n"), "vocabulary: line 2: `a` stands on line 1 already");
+        assert_eq!(text(b"a\nb\n\xffc\n"), "vocabulary: line 3: not UTF-8");
+        assert_eq!(text(b"\x00\xff"), "vocabulary: line 1: not UTF-8");
     }
 }

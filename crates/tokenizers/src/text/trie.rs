@@ -1,0 +1,127 @@
+//! The longest of many words at the beginning of a text.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+/// Words by their letters: a way from cell 0 along the bytes of a word ends at the cell of the word.
+///
+/// ```math
+/// \text{child}(n, c) = \text{base}(n) + c \quad\text{if}\quad \text{parent}(\text{base}(n) + c) = n
+/// ```
+///
+/// The cells of all nodes share one list, in which the children of one node lie in the gaps that those of others leave:
+/// a step is an addition and a comparison.
+///
+/// Source: Aoe 1989, *An efficient digital search algorithm by using a double-array structure*.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trie {
+    cells: Vec<Cell>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cell {
+    /// The node one byte before; [`NONE`] for a cell that is free.
+    parent: usize,
+    /// Where byte 0 would lie.
+    base: usize,
+    /// The number of the word that ends here, or [`NONE`].
+    word: usize,
+}
+
+const NONE: usize = usize::MAX;
+const FREE: Cell = Cell { parent: NONE, base: 0, word: NONE };
+
+/// How many cells are tried before the children of a node are put behind all others.
+const TRIES: usize = 16;
+
+impl Trie {
+    /// The trie of words with their numbers. Of equal words the smallest number counts.
+    pub fn new(mut words: Vec<(&[u8], usize)>) -> Self {
+        words.sort_unstable();
+        words.dedup_by_key(|(bytes, _)| *bytes);
+        let mut trie = Trie { cells: vec![FREE] };
+        trie.cells[0].parent = 0;
+        let mut gap = 0;
+        // Nodes whose children have no cells yet: the words that pass through them, and how deep they lie.
+        let mut open = VecDeque::from([(0, 0..words.len(), 0)]);
+        while let Some((node, through, depth)) = open.pop_front() {
+            let end = words[through.clone()].first().filter(|(bytes, _)| bytes.len() == depth);
+            if let Some((_, number)) = end {
+                trie.cells[node].word = *number;
+            }
+            let parts = parts(&words, through.start + usize::from(end.is_some())..through.end, depth);
+            let base = trie.place(&parts, &mut gap);
+            trie.cells[node].base = base;
+            for (byte, part) in parts {
+                trie.cells[base + usize::from(byte)].parent = node;
+                open.push_back((base + usize::from(byte), part, depth + 1));
+            }
+        }
+        trie
+    }
+
+    /// The length and the number of the longest word, of one byte at least, that `text` begins with.
+    pub fn longest(&self, text: &[u8]) -> Option<(usize, usize)> {
+        let (mut node, mut longest) = (0, None);
+        let mut base = self.cells[0].base;
+        for (i, byte) in text.iter().enumerate() {
+            let child = base + usize::from(*byte);
+            let Some(cell) = self.cells.get(child).filter(|cell| cell.parent == node) else { break };
+            (node, base) = (child, cell.base);
+            if cell.word != NONE {
+                longest = Some((i + 1, cell.word));
+            }
+        }
+        longest
+    }
+
+    /// A base at which the cells of some children are free; `gap` is where the first free cell may lie.
+    fn place(&mut self, parts: &[(u8, Range<usize>)], gap: &mut usize) -> usize {
+        let (Some((first, _)), Some((last, _))) = (parts.first(), parts.last()) else { return 0 };
+        let (first, last) = (usize::from(*first), usize::from(*last));
+        let free = |cell: usize| self.cells.get(cell).is_none_or(|cell| cell.parent == NONE);
+        *gap = (*gap..).find(|&cell| free(cell)).expect("what lies behind all cells is free");
+        let fits = |base: &usize| parts.iter().all(|(byte, _)| free(base + usize::from(*byte)));
+        let tried = (first.max(*gap)..).take(TRIES);
+        let base = tried.map(|cell| cell - first).find(fits).unwrap_or(self.cells.len());
+        let size = self.cells.len().max(base + last + 1);
+        self.cells.resize(size, FREE);
+        base
+    }
+}
+
+/// Sorted words in groups of the same byte at `depth`.
+fn parts(words: &[(&[u8], usize)], range: Range<usize>, depth: usize) -> Vec<(u8, Range<usize>)> {
+    let mut parts = Vec::new();
+    let mut from = range.start;
+    while from < range.end {
+        let byte = words[from].0[depth];
+        let to = from + words[from..range.end].partition_point(|(bytes, _)| bytes[depth] == byte);
+        parts.push((byte, from..to));
+        from = to;
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_word_wins_and_not_the_longest_way() {
+        let trie = Trie::new(vec![(b"una", 0), (b"un", 1), (b"unaffable", 2), (b"x", 3)]);
+        assert_eq!(trie.longest(b"unaffected"), Some((3, 0)));
+        assert_eq!(trie.longest(b"unaffable!"), Some((9, 2)));
+        assert_eq!(trie.longest(b"un"), Some((2, 1)));
+        assert_eq!(trie.longest(b"u"), None);
+        assert_eq!(trie.longest(b""), None);
+        assert_eq!(trie.longest(b"yx"), None);
+    }
+
+    #[test]
+    fn no_words_and_empty_words_match_nothing() {
+        assert_eq!(Trie::new(vec![]).longest(b"a"), None);
+        assert_eq!(Trie::new(vec![(b"", 7)]).longest(b"a"), None);
+        assert_eq!(Trie::new(vec![(b"", 7), (b"a", 8), (b"a", 9)]).longest(b"ab"), Some((1, 8)));
+    }
+}
