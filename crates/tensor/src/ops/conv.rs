@@ -137,8 +137,9 @@ pub fn conv_backward<R: Real, D: Dimension, const N: usize>(
     let (x_all, w_all, dy_all) = (contiguous(x), contiguous(w), contiguous(dy));
     let (x, w_flat, dy) = (elements(&x_all), elements(&w_all), elements(&dy_all));
     assert_eq!(dy.len(), plan.images * plan.out * plan.windows.positions(), "a gradient of every output");
-    plan.add_bias_gradient(dy, slice_of(db));
-    plan.add_kernel_gradient(x, dy, slice_of(dw));
+    plan.add_bias_gradient(dy, db);
+    let sums = plan.kernel_gradient(x, dy, dw.len());
+    dw.iter_mut().zip(sums).for_each(|(dw, sum)| *dw += sum);
     let mut dx = Array::zeros(x_all.raw_dim());
     plan.input_gradient(w_flat, dy, slice_of(&mut dx));
     dx
@@ -242,7 +243,7 @@ impl Plan {
         ArrayView2::from_shape((self.width, length), columns).expect("as many numbers")
     }
 
-    fn add_bias_gradient<R: Real>(&self, dy: &[R], db: &mut [R]) {
+    fn add_bias_gradient<R: Real>(&self, dy: &[R], db: &mut Array1<R>) {
         let positions = self.windows.positions();
         let sums = map(dy.len() / positions, positions, |i| {
             vectorize::<R, _>(
@@ -254,8 +255,8 @@ impl Plan {
         sums.into_iter().enumerate().for_each(|(i, sum)| db[i % channels] += sum);
     }
 
-    /// `W̄ += Ȳ C'`
-    fn add_kernel_gradient<R: Real>(&self, x: &[R], dy: &[R], dw: &mut [R]) {
+    /// `Ȳ C'`, the numbers of the kernel in row-major order.
+    fn kernel_gradient<R: Real>(&self, x: &[R], dy: &[R], numbers: usize) -> Vec<R> {
         let size = self.out * self.width;
         // All tiles of the images that share a kernel, in order.
         let images = |group: usize| (group..self.images).step_by(self.groups);
@@ -276,10 +277,12 @@ impl Plan {
             }
             dw
         });
+        let mut sums = vec![R::of(0.0); numbers];
         for (task, partial) in partials.into_iter().enumerate() {
-            let dw = &mut dw[task / parts * size..][..size];
-            dw.iter_mut().zip(&partial).for_each(|(sum, &part)| *sum += part);
+            let sums = &mut sums[task / parts * size..][..size];
+            sums.iter_mut().zip(&partial).for_each(|(sum, &part)| *sum += part);
         }
+        sums
     }
 
     /// `C̄ = W' Ȳ`, folded back. A task owns some channels of an image.
@@ -322,6 +325,22 @@ mod tests {
     fn text(x: [usize; 4], w: [usize; 4], b: usize, settings: Config) -> String {
         let (x, w) = (Array4::<f64>::zeros(x), Array4::zeros(w));
         conv(&x, &w, &Array1::zeros(b), &settings).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn gradients_in_another_order_are_added_to_like_any_other() {
+        let numbers = |shape: [usize; 4]| {
+            Array4::from_shape_fn(shape, |(a, b, c, d)| (a + 2 * b + 3 * c + 5 * d) as f64 % 7.0 - 2.0)
+        };
+        let (x, w, dy) = (numbers([2, 3, 4, 5]), numbers([2, 3, 2, 3]), numbers([2, 2, 3, 3]));
+        let run = |mut dw: Array4<f64>, mut db: Array1<f64>| {
+            let dx = conv_backward(&x, &w, &dy, &Config::default(), &mut dw, &mut db);
+            (dx, dw, db)
+        };
+        let by_columns = Array4::ones([3, 2, 3, 2]).reversed_axes();
+        let mut turned = Array1::ones(2);
+        turned.invert_axis(Axis(0));
+        assert_eq!(run(by_columns, turned), run(Array4::ones([2, 3, 2, 3]), Array1::ones(2)));
     }
 
     #[test]

@@ -27,7 +27,7 @@ const COST: usize = 10;
 /// [`Error::NonFinite`] for NaN and `+∞`.
 pub fn log_sum_exp<R: Real, D: Dimension>(z: &ArrayRef<R, D>) -> Result<Array1<R>> {
     check_not_empty("log_sum_exp: z", z)?;
-    let width = *z.shape().last().expect("an axis");
+    let width = z.shape().last().copied().unwrap_or(1);
     let z = contiguous(z);
     let z = elements(&z);
     let mut sums = Array::zeros(z.len() / width);
@@ -78,7 +78,7 @@ pub fn log_sum_exp_backward<R: Real, D: Dimension>(
     s: &ArrayRef1<R>,
     ds: &ArrayRef1<R>,
 ) -> Array<R, D> {
-    let width = *z.shape().last().expect("an axis");
+    let width = z.shape().last().copied().unwrap_or(1);
     let z = contiguous(z);
     let mut dz = Array::zeros(z.raw_dim());
     let z = elements(&z);
@@ -113,7 +113,7 @@ pub fn log_sum_exp_backward<R: Real, D: Dimension>(
 /// As [`log_sum_exp`].
 pub fn log_softmax<R: Real, D: Dimension>(z: &ArrayRef<R, D>) -> Result<Array<R, D>> {
     let sums = log_sum_exp(z)?;
-    let width = *z.shape().last().expect("an axis");
+    let width = z.shape().last().copied().unwrap_or(1);
     let z = contiguous(z);
     let mut l = Array::zeros(z.raw_dim());
     let z = elements(&z);
@@ -143,7 +143,7 @@ pub fn log_softmax<R: Real, D: Dimension>(z: &ArrayRef<R, D>) -> Result<Array<R,
 /// \frac{\partial l_j}{\partial z_i} = \delta_{ij} - p_i
 /// ```
 pub fn log_softmax_backward<R: Real, D: Dimension>(l: &ArrayRef<R, D>, dl: &ArrayRef<R, D>) -> Array<R, D> {
-    let width = *l.shape().last().expect("an axis");
+    let width = l.shape().last().copied().unwrap_or(1);
     let (l, dl) = (contiguous(l), contiguous(dl));
     let mut dz = Array::zeros(l.raw_dim());
     let (l, dl) = (elements(&l), elements(&dl));
@@ -165,7 +165,7 @@ pub fn log_softmax_backward<R: Real, D: Dimension>(l: &ArrayRef<R, D>, dl: &Arra
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, array};
+    use ndarray::{Array2, arr0, array};
 
     use super::*;
 
@@ -174,6 +174,15 @@ mod tests {
     #[test]
     fn a_gap_of_a_thousand_keeps_its_logarithm() {
         assert_eq!(log_softmax(&array![[0.0, -1000.0]]).unwrap(), array![[0.0, -1000.0]]);
+    }
+
+    #[test]
+    fn a_number_without_axes_is_a_row_of_one() {
+        let (z, one) = (arr0(3.0), array![1.0]);
+        assert_eq!(log_sum_exp(&z).unwrap(), array![3.0]);
+        assert_eq!(log_sum_exp_backward(&z, &array![3.0], &one), arr0(1.0));
+        assert_eq!(log_softmax(&z).unwrap(), arr0(0.0));
+        assert_eq!(log_softmax_backward(&arr0(0.0), &arr0(2.0)), arr0(0.0));
     }
 
     #[test]

@@ -26,7 +26,7 @@ const COST: usize = 10;
 /// [`Error::EmptyInput`] for no element.
 pub fn softmax<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Result<Array<R, D>> {
     check_not_empty("softmax: x", x)?;
-    let width = *x.shape().last().expect("an axis");
+    let width = x.shape().last().copied().unwrap_or(1);
     let x = contiguous(x);
     let (shape, x) = (x.raw_dim(), elements(&x));
     let p = new_rows(
@@ -74,7 +74,7 @@ pub(crate) fn softmax_row<R: Real>(x: &[R], p: &mut [R]) {
 ///
 /// The Jacobian is never formed: O(n) per row, not O(n²).
 pub fn softmax_backward<R: Real, D: Dimension>(p: &ArrayRef<R, D>, dp: &ArrayRef<R, D>) -> Array<R, D> {
-    let width = *p.shape().last().expect("an axis");
+    let width = p.shape().last().copied().unwrap_or(1);
     let (p, dp) = (contiguous(p), contiguous(dp));
     let shape = p.raw_dim();
     let (p, dp) = (elements(&p), elements(&dp));
@@ -101,7 +101,7 @@ pub fn softmax_backward<R: Real, D: Dimension>(p: &ArrayRef<R, D>, dp: &ArrayRef
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, array};
+    use ndarray::{Array2, arr0, array};
 
     use super::*;
 
@@ -127,6 +127,13 @@ mod tests {
                 assert_eq!(softmax(&row).unwrap_err().to_string(), "softmax: x: not a finite number");
             }
         }
+    }
+
+    #[test]
+    fn a_number_without_axes_is_a_row_of_one() {
+        let p = softmax(&arr0(3.0)).unwrap();
+        assert_eq!(p, arr0(1.0));
+        assert_eq!(softmax_backward(&p, &arr0(2.0)), arr0(0.0));
     }
 
     #[test]
