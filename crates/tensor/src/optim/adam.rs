@@ -1,7 +1,7 @@
 //! Adam.
 
 use crate::error::check_setting;
-use crate::optim::update::{check_beta, check_gradient, check_rate, constant, power, update};
+use crate::optim::update::{check_beta, check_gradient, check_rate, constant, power, ratio, update};
 use crate::{Dd, Real, Result, Tree};
 
 /// The settings of [`Adam`], [`AdamW`](crate::optim::AdamW) and [`BertAdam`](crate::optim::BertAdam).
@@ -24,9 +24,10 @@ pub fn decay_all(_: &str) -> bool {
     true
 }
 
-/// Weights and tables decay; biases, scales and shifts do not: what the released training codes of BERT and ViT do.
+/// Weights and tables decay; biases, scales (of norms and shortcuts) and shifts do not: what the released training codes of BERT and ViT do.
 pub fn decay_weights(name: &str) -> bool {
-    !["bias", "gamma", "beta"].contains(&name.rsplit('.').next().unwrap_or(name))
+    let last = name.rsplit('.').next().unwrap_or(name);
+    !last.ends_with("bias") && !["gamma", "beta", "omega"].contains(&last)
 }
 
 impl AdamConfig {
@@ -65,8 +66,8 @@ impl AdamConfig {
 ///
 /// `θ, g, m, v`: trees of one shape; `t = 1, 2, ..`
 ///
-/// Both means start at zero and are too small at first by the factors `1 - β^t`, which the hats take out. A weight decay
-/// is coupled, as in PyTorch's Adam: `g + λθ` takes the place of `g`, so it is divided by the root like any gradient;
+/// Both means start at zero and are too small at first by the factors `1 - β^t`, which the hats take out. Where root and
+/// `ε` are both zero, nothing moves. A weight decay is coupled, as in PyTorch's Adam: `g + λθ` takes the place of `g`, so it is divided by the root like any gradient;
 /// [`AdamW`](crate::optim::AdamW) has the decay that is not.
 ///
 /// Source: Kingma & Ba 2015, *Adam: A Method for Stochastic Optimization*, algorithm 1.
@@ -127,7 +128,7 @@ fn rule<R: Real>(config: AdamConfig, steps: u64, rate: f64) -> impl Fn(&str, [&m
             let g = g + pull * *p;
             *m = b_1 * *m + new_1 * g;
             *v = b_2 * *v + new_2 * (g * g);
-            *p -= rate * *m / (v.sqrt() * scale + eps);
+            *p -= ratio(rate * *m, v.sqrt() * scale + eps);
         }
     }
 }
@@ -180,10 +181,23 @@ mod tests {
     }
 
     #[test]
+    fn where_root_and_eps_are_zero_nothing_moves() {
+        let config = AdamConfig { eps: 0.0, ..AdamConfig::ADAM };
+        let mut model = array![1.0, 2.0];
+        Adam::new(&model, config).unwrap().step(&mut model, &array![0.0, 1.0], 0.5).unwrap();
+        assert_eq!(model[0], 1.0);
+        assert!((model[1] - 1.5_f64).abs() < 1e-15, "{model}");
+        let mut model = array![1.0_f32];
+        Adam::new(&model, config).unwrap().step(&mut model, &array![1e-25], 0.5).unwrap();
+        assert_eq!(model, array![1.0]);
+    }
+
+    #[test]
     fn names_say_what_decays() {
         assert!(decay_weights("blocks.0.attn.w_q.weight") && decay_weights("embed.table"));
         assert!(!decay_weights("blocks.0.attn.w_q.bias") && !decay_weights("norm.gamma"));
         assert!(!decay_weights("norm.beta") && !decay_weights("bias"));
+        assert!(!decay_weights("output_bias") && !decay_weights("blocks.0.shortcut_1.omega"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! AdamW.
 
 use crate::optim::AdamConfig;
-use crate::optim::update::{check_gradient, check_rate, constant, power, update};
+use crate::optim::update::{check_gradient, check_rate, constant, power, ratio, update};
 use crate::{Dd, Real, Result, Tree};
 
 /// [`Adam`](crate::optim::Adam) with a decay that is not divided by the root.
@@ -13,8 +13,8 @@ use crate::{Dd, Real, Result, Tree};
 ///
 /// `m`, `v` and the hats as in eq-1.25-adam; `θ, g, m, v`: trees of one shape
 ///
-/// The moments see the gradient alone, so a parameter with a large gradient decays as fast as any other. The three
-/// arrays are updated in one pass: bound by memory, not by arithmetic.
+/// The moments see the gradient alone, so a parameter with a large gradient decays as fast as any other, and one whose
+/// root is zero, as is `ε`, does nothing else. The three arrays are updated in one pass: bound by memory, not by arithmetic.
 ///
 /// Source: Loshchilov & Hutter 2019, *Decoupled Weight Decay Regularization*, algorithm 2; the decay is multiplied by the
 /// rate, as in PyTorch.
@@ -72,7 +72,7 @@ fn rule<R: Real>(config: AdamConfig, steps: u64, rate: f64) -> impl Fn(&str, [&m
         for (((p, m), v), &g) in p.iter_mut().zip(m).zip(v).zip(g) {
             *m = b_1 * *m + new_1 * g;
             *v = b_2 * *v + new_2 * (g * g);
-            *p = shrink * *p - rate * *m / (v.sqrt() * scale + eps);
+            *p = shrink * *p - ratio(rate * *m, v.sqrt() * scale + eps);
         }
     }
 }
@@ -97,6 +97,15 @@ mod tests {
             (model, adamw.m, adamw.v, adamw.steps),
             (array![1.0, 2.0], array![0.0, 0.0], array![0.0, 0.0], 0)
         );
+    }
+
+    #[test]
+    fn where_root_and_eps_are_zero_only_the_decay_moves() {
+        let mut model = array![1.0, 2.0];
+        let config = AdamConfig { eps: 0.0, weight_decay: 0.5, ..AdamConfig::ADAMW };
+        AdamW::new(&model, config).unwrap().step(&mut model, &array![0.0, 1.0], 0.5).unwrap();
+        assert_eq!(model[0], 0.75);
+        assert!((model[1] - 1.0_f64).abs() < 1e-15, "{model}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The optimizer of BERT's released code.
 
 use crate::error::check_setting;
-use crate::optim::update::{check_gradient, check_rate, constant, update};
+use crate::optim::update::{check_gradient, check_rate, constant, ratio, update};
 use crate::optim::{AdamConfig, Norm, global_norm};
 use crate::{Dd, Real, Result, Tree};
 
@@ -16,7 +16,7 @@ use crate::{Dd, Real, Result, Tree};
 /// `m` and `v` as in eq-1.25-adam; `θ, g, m, v`: trees of one shape; `‖g‖` is the norm of the whole gradient
 ///
 /// Without the hats the first step is `(1 - β_1) / √(1 - β_2)` times that of Adam, about 3.16 for (0.9, 0.999): one
-/// reason why BERT needs a warm-up.
+/// reason why BERT needs a warm-up. Where root and `ε` are both zero, only the decay moves.
 ///
 /// Source: google-research/bert, `optimization.py`: decay 0.01 of everything but layer norms and biases, `c = 1`.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ fn rule<R: Real>(
             let g = clip * g;
             *m = b_1 * *m + new_1 * g;
             *v = b_2 * *v + new_2 * (g * g);
-            *p = shrink * *p - rate * *m / (v.sqrt() + eps);
+            *p = shrink * *p - ratio(rate * *m, v.sqrt() + eps);
         }
     }
 }
@@ -108,6 +108,15 @@ mod tests {
             (model, adam.m, adam.v, adam.steps),
             (array![1.0, 2.0], array![0.0, 0.0], array![0.0, 0.0], 0)
         );
+    }
+
+    #[test]
+    fn where_root_and_eps_are_zero_only_the_decay_moves() {
+        let mut model = array![1.0, 2.0];
+        let config = AdamConfig { eps: 0.0, weight_decay: 0.5, ..AdamConfig::BERT };
+        BertAdam::new(&model, config, 1.0).unwrap().step(&mut model, &array![0.0, 1.0], 0.5).unwrap();
+        assert_eq!(model[0], 0.75);
+        assert!(model[1].is_finite() && model[1] < 1.5, "{model}");
     }
 
     #[test]

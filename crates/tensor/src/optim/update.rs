@@ -77,6 +77,13 @@ fn check_arrays<R: Real>(
     if fine { Ok(()) } else { Err(Error::NonFinite { at }) }
 }
 
+/// `m / root`, and no step where the root is zero: there every gradient was so small that its square is zero.
+#[inline(always)]
+pub(super) fn ratio<R: Real>(m: R, root: R) -> R {
+    let step = m / root;
+    if root > R::of(0.0) { step } else { R::of(0.0) }
+}
+
 /// Refuses a rate that is negative or not a number.
 pub(super) fn check_rate(at: &'static str, rate: f64) -> Result<()> {
     check_setting(at, rate.is_finite() && rate >= 0.0, || format!("must not be negative, got {rate}"))
