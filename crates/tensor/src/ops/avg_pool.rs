@@ -6,7 +6,7 @@ use crate::ops::max_pool::{Pool, pooled};
 use crate::ops::sum::sum;
 use crate::ops::window::Windows;
 use crate::parallel::{all_finite, contiguous, elements, for_each, for_rows, slice_of};
-use crate::{Error, Real, Result, check_not_empty, check_setting};
+use crate::{Error, Real, Result, check_finite, check_not_empty, check_setting};
 
 /// What a mean over a window divides by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,16 +36,14 @@ pub enum Divisor {
 /// # Errors
 /// [`Error::ShapeMismatch`] and [`Error::EmptyInput`] for `x`; [`Error::InvalidHyperparameter`] for a stride or a
 /// kernel of zero, a kernel larger than the padded input, and padding that is not smaller than the kernel;
-/// [`Error::NonFinite`] for NaN and infinities.
+/// [`Error::NonFinite`] for NaN, infinities and sums that overflow.
 pub fn avg_pool<R: Real, D: Dimension, const N: usize>(
     x: &ArrayRef<R, D>,
     pool: &Pool<N>,
     divisor: Divisor,
 ) -> Result<Array<R, D>> {
     let windows = pool.windows("avg_pool", x)?;
-    if !all_finite(x) {
-        return Err(Error::NonFinite { at: "avg_pool: x" });
-    }
+    check_finite("avg_pool: x", x)?;
     let x = contiguous(x);
     let (mut y, scale) = (pooled(&x, &windows), scales(&windows, divisor));
     let x = elements(&x);
@@ -60,7 +58,7 @@ pub fn avg_pool<R: Real, D: Dimension, const N: usize>(
         }
         y.iter_mut().zip(&scale).for_each(|(y, &scale): (_, &R)| *y *= scale);
     });
-    Ok(y)
+    if all_finite(&y) { Ok(y) } else { Err(Error::NonFinite { at: "avg_pool: y" }) }
 }
 
 /// `1 / n` of every window of a channel.
@@ -123,7 +121,7 @@ pub fn avg_pool_backward<R: Real, D: Dimension, const N: usize>(
 ///
 /// # Errors
 /// [`Error::InvalidHyperparameter`] if `x` has no axis after the channels; [`Error::EmptyInput`] for an empty axis;
-/// [`Error::NonFinite`] for NaN and infinities.
+/// [`Error::NonFinite`] for NaN, infinities and sums that overflow.
 pub fn global_avg_pool<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Result<Array2<R>> {
     let at = "global_avg_pool: x";
     check_setting(at, x.ndim() > 2, || format!("expected [batch, c, size..], got {:?}", x.shape()))?;
@@ -131,15 +129,19 @@ pub fn global_avg_pool<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Result<Arra
     let mut y = Array2::zeros((x.shape()[0], x.shape()[1]));
     let x = contiguous(x);
     let pixels = x.len() / y.len();
-    let x = elements(&x);
+    let numbers = elements(&x);
     for_rows(
         slice_of(&mut y),
         1,
         pixels,
         #[inline(always)]
-        |i, y| y[0] = sum(&x[i * pixels..][..pixels]) / R::of(pixels as f64),
+        |i, y| y[0] = sum(&numbers[i * pixels..][..pixels]) / R::of(pixels as f64),
     );
-    if all_finite(&y) { Ok(y) } else { Err(Error::NonFinite { at }) }
+    if all_finite(&y) {
+        return Ok(y);
+    }
+    check_finite(at, &x)?;
+    Err(Error::NonFinite { at: "global_avg_pool: y" })
 }
 
 /// Gradient of [`global_avg_pool`]; `dx` has the shape of `x`, which is all that is needed of it.
@@ -213,5 +215,9 @@ mod tests {
                 "global_avg_pool: x: not a finite number"
             );
         }
+        let x = Array4::from_elem((1, 1, 2, 2), 1e308);
+        let error = avg_pool(&x, &Pool::tiles([2, 2]), Divisor::Inside).unwrap_err();
+        assert_eq!(error.to_string(), "avg_pool: y: not a finite number");
+        assert_eq!(global_avg_pool(&x).unwrap_err().to_string(), "global_avg_pool: y: not a finite number");
     }
 }

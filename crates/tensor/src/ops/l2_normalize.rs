@@ -39,11 +39,16 @@ tree!(L2NormalizeTape { u, norms; eps });
 ///
 /// # Errors
 /// [`Error::EmptyInput`] for no element; [`Error::NonFinite`] for NaN and infinities, and for a row of zeros if there is
-/// no `eps`; [`Error::InvalidHyperparameter`] if `eps` is not positive.
+/// no `eps`; [`Error::InvalidHyperparameter`] if `eps` is not positive, or
+/// rounds to zero or to infinity in the number type.
 pub fn l2_normalize<R: Real>(x: &ArrayRef2<R>, eps: Option<f64>) -> Result<(Array2<R>, L2NormalizeTape<R>)> {
     check_not_empty("l2_normalize: x", x)?;
     check_setting("l2_normalize: eps", eps.is_none_or(|eps| eps > 0.0 && eps.is_finite()), || {
         format!("must be positive, got {}", eps.unwrap_or(0.0))
+    })?;
+    let in_range = eps.map(R::of).is_none_or(|eps| eps > R::of(0.0) && eps.is_finite());
+    check_setting("l2_normalize: eps", in_range, || {
+        format!("{:e} is outside the range of the number type", eps.unwrap_or(0.0))
     })?;
     let (n, d) = x.dim();
     let x_all = contiguous(x);
@@ -164,6 +169,16 @@ mod tests {
                 assert_eq!(text(array![[1.0, bad]], eps), "l2_normalize: x: not a finite number");
                 assert_eq!(text(array![[0.0, bad]], eps), "l2_normalize: x: not a finite number");
             }
+        }
+    }
+
+    #[test]
+    fn a_bound_outside_the_range_of_the_type_is_refused() {
+        for eps in [1e-60, 1e60] {
+            let error = l2_normalize(&array![[0.0_f32, 0.0]], Some(eps)).unwrap_err();
+            let refused = format!("l2_normalize: eps: {eps:e} is outside the range of the number type");
+            assert_eq!(error.to_string(), refused);
+            assert!(l2_normalize(&array![[0.0_f64, 0.0]], Some(eps)).is_ok());
         }
     }
 

@@ -41,7 +41,8 @@ tree!(LayerNormTape { x, mean, rstd });
 ///
 /// # Errors
 /// [`Error::ShapeMismatch`] if `gamma` or `beta` is not `[d]`; [`Error::InvalidHyperparameter`] if `eps` is not
-/// positive or `d < 2`; [`Error::EmptyInput`] for no row; [`Error::NonFinite`] for NaN and infinities.
+/// positive or `d < 2`; [`Error::EmptyInput`] for no row; [`Error::NonFinite`] for NaN, infinities and outputs that
+/// overflow.
 pub fn layer_norm<R: Real>(
     x: &ArrayRef2<R>,
     gamma: &ArrayRef1<R>,
@@ -81,7 +82,17 @@ pub fn layer_norm<R: Real>(
     }
     check_finite("layer_norm: gamma", &ArrayView1::from(&gamma))?;
     check_finite("layer_norm: beta", &ArrayView1::from(&beta))?;
-    Ok((matrix(y), tape))
+    let y = matrix(y);
+    if !in_range(&gamma, &beta) {
+        check_finite("layer_norm: y", &y)?;
+    }
+    Ok((y, tape))
+}
+
+/// Whether `|γ| d + |β|` is a number: then so is every `|y| ≤ |γ| √d + |β|`, whatever `x` is, and nobody has to look.
+fn in_range<R: Real>(gamma: &[R], beta: &[R]) -> bool {
+    let largest = |list: &[R]| list.iter().fold(R::of(0.0), |m, x| m.max(x.abs()));
+    (largest(gamma) * R::of(gamma.len() as f64) + largest(beta)).is_finite()
 }
 
 /// `μ` and `1 / √(σ² + ε)` of a row.
@@ -216,5 +227,12 @@ mod tests {
             assert_eq!(text(ones(3) * bad, zeros(3)), "layer_norm: gamma: not a finite number");
             assert_eq!(text(ones(3), zeros(3) + bad), "layer_norm: beta: not a finite number");
         }
+        assert_eq!(text(ones(3) * 1.7e308, zeros(3)), "layer_norm: y: not a finite number");
+    }
+
+    #[test]
+    fn large_gains_whose_products_are_numbers_are_fine() {
+        let y = layer_norm(&array![[1.0, -1.0]], &array![1.7e308, 1.0], &array![0.0, 1e308], 1e-5).unwrap().0;
+        assert!(y.iter().all(|y| y.is_finite()), "{y}");
     }
 }
