@@ -4,7 +4,7 @@ use mmt_tensor::ops::{
     CrossEntropyTape, OnEmpty, SoftCrossEntropyTape, cross_entropy, cross_entropy_backward, kl_divergence,
     kl_divergence_backward, softmax,
 };
-use mmt_tensor::{Real, Result, check_finite, check_not_empty, check_setting, check_shape, tree};
+use mmt_tensor::{Error, Real, Result, check_finite, check_not_empty, check_setting, check_shape, tree};
 use ndarray::{Array2, ArrayRef2};
 
 /// The settings of [`distill`].
@@ -48,10 +48,9 @@ tree!(DistillTape { scaled, targets, soft, hard });
 /// has no `T²` and takes the mean over classes too.
 ///
 /// # Errors
-/// [`InvalidHyperparameter`](mmt_tensor::Error::InvalidHyperparameter) if the temperature is not positive or `alpha` is
-/// not in `[0, 1]`; [`ShapeMismatch`](mmt_tensor::Error::ShapeMismatch) if `v` is not of the shape of `z`;
-/// [`EmptyInput`](mmt_tensor::Error::EmptyInput) for no element; [`NonFinite`](mmt_tensor::Error::NonFinite) for NaN and
-/// infinities; as [`cross_entropy()`] for the labels.
+/// [`Error::InvalidHyperparameter`] if the temperature is not positive or `alpha` is not in `[0, 1]`;
+/// [`Error::ShapeMismatch`] if `v` is not of the shape of `z`; [`Error::EmptyInput`] for no element;
+/// [`Error::NonFinite`] for NaN and infinities, and for a loss that overflows; as [`cross_entropy()`] for the labels.
 pub fn distill<R: Real>(
     z: &ArrayRef2<R>,
     v: &ArrayRef2<R>,
@@ -78,6 +77,9 @@ pub fn distill<R: Real>(
         cross_entropy(z, labels, if alpha == 1.0 { OnEmpty::Zero } else { OnEmpty::Refuse })?;
     let (alpha, one) = (R::of(alpha), R::of(1.0));
     let loss = alpha * t * t * divergence + (one - alpha) * entropy;
+    if !loss.is_finite() {
+        return Err(Error::NonFinite { at: "distill: loss" });
+    }
     Ok((loss, DistillTape { scaled, targets, soft, hard }))
 }
 
@@ -85,8 +87,12 @@ pub fn distill<R: Real>(
 ///
 /// **eq-5-kd, backward**
 /// ```math
-/// \bar z = \bar\ell \Bigl( \frac{\alpha T}{n} (q - p) + \frac{1 - \alpha}{n} \bigl( \operatorname{softmax}(z) - e_y \bigr) \Bigr)
+/// \bar z_i = \bar\ell \Bigl( \frac{\alpha T}{n} (q_i - p_i) + h_i \Bigr), \qquad
+/// h_i = \begin{cases} \frac{1 - \alpha}{|M|} \bigl( \operatorname{softmax}(z_i) - e_{y_i} \bigr) & i \in M \\
+/// 0 & \text{otherwise} \end{cases}
 /// ```
+///
+/// `M` are the rows with a label: the soft part is a mean over all rows, the hard part over these.
 ///
 /// Derivation: the divergence has the gradient `(q - p)/n` in its logits `z/T`, and `∂(z/T)/∂z = 1/T` leaves one of the
 /// two factors `T`. For high temperatures
@@ -132,6 +138,13 @@ mod tests {
             assert_eq!(text(array![[0.0, bad]], z.clone(), 2.0, 0.5), "distill: z: not a finite number");
             assert_eq!(text(z.clone(), array![[0.0, bad]], 2.0, 0.5), "distill: v: not a finite number");
         }
+    }
+
+    #[test]
+    fn a_loss_that_overflows_is_refused() {
+        let (z, settings) = (array![[0.0_f32, 1.0]], Distill { temperature: 2e19, alpha: 1.0 });
+        let error = distill(&z, &z, &[Some(0)], settings).unwrap_err();
+        assert_eq!(error.to_string(), "distill: loss: not a finite number");
     }
 
     #[test]
