@@ -1,10 +1,12 @@
 //! Scaled dot-product attention of one head over one sample.
 
+use std::borrow::Cow;
+
 use mmt_tensor::ops::sum::{dot, max, sum};
 use mmt_tensor::ops::{add_matmul, matmul};
 use mmt_tensor::simd::vectorize;
 use mmt_tensor::{Error, Real, Result, check_finite, check_not_empty, check_shape, tree};
-use ndarray::{Array2, ArrayRef2, ArrayViewMut2};
+use ndarray::{Array2, ArrayRef2, ArrayView1, ArrayViewMut2};
 
 use crate::mask::{Visible, check_addable};
 
@@ -140,7 +142,7 @@ pub(crate) fn attend<R: Real>(
                 hidden.fill(R::of(0.0));
                 visible.add_to(i, 0, seen);
                 let sum = exp_row(seen, max(seen));
-                let scale = R::of(1.0) / checked(sum, i, dead_rows)?;
+                let scale = R::of(1.0) / checked(sum, i, visible, dead_rows)?;
                 for p in seen {
                     *p *= scale;
                 }
@@ -167,11 +169,14 @@ pub(crate) fn exp_row<R: Real>(s: &mut [R], m: R) -> R {
 /// The sum of a row of weights, if it is one: at least 1, because the largest term is `e^0`. A row without any key
 /// gives 1 if it may be there.
 #[inline(always)]
-pub(crate) fn checked<R: Real>(sum: R, row: usize, dead_rows: DeadRows) -> Result<R> {
-    if sum.is_finite() && sum > R::of(0.0) {
-        return Ok(sum);
-    }
-    if !sum.is_finite() {
+pub(crate) fn checked<R: Real>(sum: R, row: usize, visible: &Visible<R>, dead_rows: DeadRows) -> Result<R> {
+    if sum.is_finite() && sum > R::of(0.0) { Ok(sum) } else { without_sum(sum, row, visible, dead_rows) }
+}
+
+/// A row whose scores are all `-∞` sees no key, or they overflowed.
+#[cold]
+fn without_sum<R: Real>(sum: R, row: usize, visible: &Visible<R>, dead_rows: DeadRows) -> Result<R> {
+    if !sum.is_finite() || visible.sees_a_key(row) {
         return Err(Error::NonFinite { at: "attention: scores" });
     }
     if dead_rows == DeadRows::Zero { Ok(R::of(1.0)) } else { Err(Error::FullyMaskedRow { row }) }
@@ -222,15 +227,17 @@ pub(crate) fn attend_backward<R: Real>(
     ds
 }
 
-/// `Σ_k a_ik b_ik`, of matrices whose rows lie without gaps.
+/// `Σ_k a_ik b_ik`; a row with gaps is copied.
 pub(crate) fn row_dots<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>) -> Vec<R> {
-    let rows = a.rows().into_iter().zip(b.rows());
-    let slices = rows
-        .map(|(a, b)| (a.to_slice().expect("a row without gaps"), b.to_slice().expect("a row without gaps")));
+    let rows = a.rows().into_iter().zip(b.rows()).map(|(a, b)| (without_gaps(a), without_gaps(b)));
     vectorize::<R, _>(
         #[inline(always)]
-        || slices.map(|(a, b)| dot(a, b)).collect(),
+        || rows.map(|(a, b)| dot(&a, &b)).collect(),
     )
+}
+
+fn without_gaps<R: Real>(row: ArrayView1<R>) -> Cow<[R]> {
+    row.to_slice().map_or_else(|| row.to_vec().into(), Cow::Borrowed)
 }
 
 #[cfg(test)]
@@ -262,6 +269,20 @@ mod tests {
     }
 
     #[test]
+    fn a_bias_and_a_gradient_in_another_order_are_like_any_other() {
+        let [q, k, v] =
+            [array![[1.0, 2.0], [0.5, -1.0]], array![[1.0, 0.0], [-1.0, 2.0]], array![[3.0], [4.0]]];
+        let v = ndarray::concatenate![ndarray::Axis(1), v, v];
+        let run = |bias: Array2<f64>, d_o: Array2<f64>| {
+            let (o, tape) = attention(&q, &k, &v, Some(&bias), DeadRows::Refuse).unwrap();
+            (o, attention_backward(&tape, &d_o))
+        };
+        let (bias, d_o) = (array![[0.0, 1.0], [2.0, -1.0]], array![[1.0, 2.0], [3.0, 4.0]]);
+        let by_columns = |a: &Array2<f64>| a.t().as_standard_layout().into_owned().reversed_axes();
+        assert_eq!(run(by_columns(&bias), by_columns(&d_o)), run(bias, d_o));
+    }
+
+    #[test]
     fn nothing_is_refused() {
         let [q, k, v] = operands();
         assert_eq!(run(Array2::zeros((0, 4)), k, v, None), "attention: q: empty");
@@ -290,7 +311,12 @@ mod tests {
     #[test]
     fn scores_that_overflow_are_refused() {
         let big = Array2::from_elem((1, 2), 1e200);
-        assert_eq!(run(big.clone(), big, array![[1.0]], None), "attention: scores: not a finite number");
+        let text = "attention: scores: not a finite number";
+        assert_eq!(run(big.clone(), big.clone(), array![[1.0]], None), text);
+        let below = -&big;
+        assert_eq!(run(big.clone(), below.clone(), array![[1.0]], None), text);
+        let error = attention(&big, &below, &array![[1.0]], None, DeadRows::Zero).unwrap_err();
+        assert_eq!(error.to_string(), text);
     }
 
     #[test]

@@ -209,7 +209,7 @@ pub(crate) fn flash_tile<R: Real>(
         add_matmul(&mut o, &s, &v.slice(s![tile, ..]));
     }
     for (r, ((m, l), mut o)) in m.iter_mut().zip(&l).zip(o.rows_mut()).enumerate() {
-        let sum = checked(*l, first + r, dead_rows)?;
+        let sum = checked(*l, first + r, visible, dead_rows)?;
         let scale = R::of(1.0) / sum;
         o.mapv_inplace(|o| o * scale);
         if *m > never {
@@ -283,6 +283,8 @@ pub(crate) fn flash_backward<R: Real>(
 
 #[cfg(test)]
 mod tests {
+    use ndarray::array;
+
     use super::*;
 
     fn run(q: Array2<f64>, k: Array2<f64>, v: Array2<f64>, mask: Mask, tiles: Tiles) -> String {
@@ -302,6 +304,19 @@ mod tests {
                 format!("flash_attention: tiles: must not be empty, got {queries} queries and {keys} keys");
             assert_eq!(text, want);
         }
+    }
+
+    #[test]
+    fn a_bias_and_a_gradient_in_another_order_are_like_any_other() {
+        let (q, k, v) = operands();
+        let run = |bias: Array2<f64>, d_o: Array2<f64>| {
+            let (mask, tiles) = (Mask::Bias(vec![bias]), Tiles { queries: 2, keys: 2 });
+            let (o, tape) = flash_attention(&q, &k, &v, &mask, DeadRows::Refuse, tiles).unwrap();
+            (o, flash_attention_backward(&tape, &d_o, &mask, tiles))
+        };
+        let (bias, d_o) = (array![[0.0, 1.0, -1.0], [2.0, -1.0, 0.5]], array![[1.0, 2.0], [3.0, 4.0]]);
+        let by_columns = |a: &Array2<f64>| a.t().as_standard_layout().into_owned().reversed_axes();
+        assert_eq!(run(by_columns(&bias), by_columns(&d_o)), run(bias, d_o));
     }
 
     #[test]
@@ -330,10 +345,10 @@ mod tests {
             "mask: keys: expected shape [3], got [2]"
         );
         let big = q.mapv(|_| 1e200);
-        assert_eq!(
-            run(big, k.mapv(|_| 1e200), v, Mask::None, tiles),
-            "attention: scores: not a finite number"
-        );
+        for bad in [1e200, -1e200] {
+            let text = run(big.clone(), k.mapv(|_| bad), v.clone(), Mask::None, tiles);
+            assert_eq!(text, "attention: scores: not a finite number");
+        }
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl Mask {
                 let some_hidden = !keep.iter().all(|&keep| keep);
                 Visible { keep: some_hidden.then(|| keep.to_vec()), ..all }
             }
-            Mask::Bias(bias) => Visible { bias: Some(bias[b].mapv(R::of)), ..all },
+            Mask::Bias(bias) => Visible { bias: Some(bias[b].as_standard_layout().mapv(R::of)), ..all },
             Mask::Finite { value, mask } => {
                 let hidden = mask.of_sample::<R>(b, rows, context_rows);
                 let bias = Array2::from_shape_fn((n, m), |(i, j)| {
@@ -154,7 +154,8 @@ impl<R: Real> Visible<R> {
 
     /// `bias` is added to the scores.
     pub fn biased(bias: &ArrayRef2<R>) -> Self {
-        Visible { bias: Some(bias.to_owned()), ..Visible::all(bias.nrows(), bias.ncols()) }
+        let rows = bias.as_standard_layout().into_owned();
+        Visible { bias: Some(rows), ..Visible::all(bias.nrows(), bias.ncols()) }
     }
 
     /// What both show.
@@ -208,6 +209,11 @@ impl<R: Real> Visible<R> {
                 *s = if keep { *s } else { R::of(f64::NEG_INFINITY) };
             }
         }
+    }
+
+    /// Whether query `i` sees any key.
+    pub(crate) fn sees_a_key(&self, i: usize) -> bool {
+        (0..self.end(i)).any(|j| self.bias_at(i, j) > R::of(f64::NEG_INFINITY))
     }
 
     /// `B_ij`
