@@ -4,7 +4,7 @@ use mmt_tensor::optim::{Norm, global_norm};
 use mmt_tensor::{Error, Ragged, Real, Result, check_index, check_setting, check_shape};
 use ndarray::{Array2, ArrayRef2};
 
-use crate::{Encoder, Mask};
+use crate::{Block, Encoder, Mask};
 
 /// The size of the change of every layer, relative to what it changes.
 ///
@@ -45,7 +45,8 @@ pub fn relative_updates<R: Real>(states: &[Array2<R>]) -> Result<Vec<R>> {
     states.windows(2).enumerate().map(update).collect()
 }
 
-/// The input of a stack and what leaves each of its blocks, before a final norm: `L + 1` states.
+/// The input of a stack and what leaves each of its blocks, before a final norm: `L + 1` states. A block that is run
+/// several times counts once for each run.
 ///
 /// # Errors
 /// Those of the blocks.
@@ -56,10 +57,15 @@ pub fn states<R: Real>(
     mask: &Mask,
 ) -> Result<Vec<Array2<R>>> {
     let mut states = vec![x.to_owned()];
-    for block in &encoder.blocks {
+    for block in runs(encoder) {
         states.push(block.forward(&states[states.len() - 1], rows, mask)?.0);
     }
     Ok(states)
+}
+
+/// The blocks in the order in which they are run, all of them as often as the stack says.
+fn runs<R>(encoder: &Encoder<R>) -> impl Iterator<Item = &Block<R>> {
+    (0..encoder.repeats).flat_map(|_| &encoder.blocks)
 }
 
 /// The output of a Pre-LN stack in which block `first` and the one after it read the same state.
@@ -69,7 +75,7 @@ pub fn states<R: Real>(
 /// x_{l+2} = x_l + f_l(x_l) + f_{l+1}\bigl(x_l + f_l(x_l)\bigr)
 /// ```
 ///
-/// `x: [n, d]` → `[n, d]`; `first` counts from 0
+/// `x: [n, d]` → `[n, d]`; `first` counts from 0, over all runs of a stack that shares its weights
 ///
 /// # Errors
 /// [`Error::IndexOutOfRange`] if there is no block after `first`; those of the blocks.
@@ -80,12 +86,13 @@ pub fn parallel_pair<R: Real>(
     rows: &Ragged,
     mask: &Mask,
 ) -> Result<Array2<R>> {
-    check_index("parallel_pair: first", first, encoder.blocks.len().saturating_sub(1))?;
+    let blocks: Vec<_> = runs(encoder).collect();
+    check_index("parallel_pair: first", first, blocks.len().saturating_sub(1))?;
     let mut x = x.to_owned();
-    for (i, block) in encoder.blocks.iter().enumerate() {
+    for (i, block) in blocks.iter().enumerate() {
         let y = block.forward(&x, rows, mask)?.0;
         if i == first {
-            let beside = encoder.blocks[i + 1].forward(&x, rows, mask)?.0;
+            let beside = blocks[i + 1].forward(&x, rows, mask)?.0;
             x = y + beside - x;
         } else if i != first + 1 {
             x = y;
@@ -128,6 +135,26 @@ mod tests {
         assert_eq!(text, "relative_updates: states: expected shape [1, 1], got [1, 2]");
         let text = refused(&[array![[1.0]], array![[f64::NAN]]]);
         assert_eq!(text, "global_norm: gradient: not a finite number");
+    }
+
+    #[test]
+    fn a_stack_that_shares_its_weights_is_one_with_copies_of_them() {
+        let config = DepthConfig { width: 4, tokens: 3, classes: 5 };
+        let mut shared =
+            DepthProbe::<f64>::new(NormOrder::Pre, 2, &config, &mut Random::seed(1)).unwrap().encoder;
+        shared.repeats = 3;
+        let blocks = [&shared.blocks[..]; 3].concat();
+        let copies = Encoder { blocks, repeats: 1, ..shared.clone() };
+        let (x, rows): (Array2<f64>, _) = (Random::seed(2).normal((3, 4), 1.0), Ragged::one(3));
+        let seen = |encoder| states(encoder, &x, &rows, &Mask::None).unwrap();
+        assert_eq!(seen(&shared).len(), 7);
+        assert_eq!(seen(&shared), seen(&copies));
+        let pair = |encoder, first| parallel_pair(encoder, first, &x, &rows, &Mask::None);
+        for first in 0..5 {
+            assert_eq!(pair(&shared, first).unwrap(), pair(&copies, first).unwrap());
+        }
+        let text = pair(&shared, 5).unwrap_err().to_string();
+        assert_eq!(text, "parallel_pair: first: index 5 is outside a table of 5");
     }
 
     #[test]
