@@ -1,6 +1,6 @@
 //! A token of its own in front of every sample, and positions for all of them.
 
-use mmt_tensor::{Error, Ragged, Random, Real, Result, check_shape, tree};
+use mmt_tensor::{Error, Ragged, Random, Real, Result, check_finite, check_shape, tree};
 use ndarray::{Array1, Array2, ArrayRef2, s};
 
 use crate::{add_positions, add_positions_backward};
@@ -36,7 +36,7 @@ impl<R: Real> ClassToken<R> {
     ///
     /// # Errors
     /// [`Error::ShapeMismatch`] if the table has not one row more than each sample has tokens, or another width than the
-    /// tokens; [`Error::EmptyInput`] for no sample.
+    /// tokens; [`Error::EmptyInput`] for no sample; [`Error::NonFinite`] for NaN, infinities and sums that overflow.
     pub fn forward(&self, x: &ArrayRef2<R>, rows: &Ragged) -> Result<Array2<R>> {
         rows.check("class_token: x", x)?;
         check_shape("class_token: class", self.class.shape(), &[x.ncols()])?;
@@ -52,7 +52,12 @@ impl<R: Real> ClassToken<R> {
             z.row_mut(to.start).assign(&self.class);
             z.slice_mut(s![to.start + 1..to.end, ..]).assign(&x.slice(s![from, ..]));
         }
-        add_positions(&z, &self.position, &all)
+        add_positions(&z, &self.position, &all).or_else(|error| {
+            check_finite("class_token: x", x)?;
+            check_finite("class_token: class", &self.class)?;
+            check_finite("class_token: position", &self.position)?;
+            Err(error)
+        })
     }
 
     /// `dz: [B (N + 1), d]` → `[B N, d]`, with the `rows` of the forward pass.
@@ -99,5 +104,20 @@ mod tests {
         let text = refused((3, 3), Ragged::one(4));
         assert_eq!(text, "class_token: x: expected shape [4, 3], got [3, 3]");
         assert_eq!(refused((0, 3), Ragged::of_lengths([])), "class_token: x: empty");
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_refused_by_name() {
+        let text = |x: f64, class: f64, position: f64| {
+            let class = ndarray::array![0.0, class];
+            let token = ClassToken { class, position: ndarray::array![[0.0, 1.0], [position, 1.0]] };
+            token.forward(&ndarray::array![[x, 1.0]], &Ragged::one(1)).unwrap_err().to_string()
+        };
+        for bad in [f64::NAN, f64::INFINITY] {
+            assert_eq!(text(bad, 1.0, 1.0), "class_token: x: not a finite number");
+            assert_eq!(text(1.0, bad, 1.0), "class_token: class: not a finite number");
+            assert_eq!(text(1.0, 1.0, bad), "class_token: position: not a finite number");
+        }
+        assert_eq!(text(1.5e308, 1.0, 1.5e308), "positions: y: not a finite number");
     }
 }

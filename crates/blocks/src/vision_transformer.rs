@@ -182,7 +182,7 @@ mod tests {
     fn a_number_that_is_not_finite_is_refused() {
         for bad in [f64::NAN, f64::INFINITY] {
             let text = refused(Array2::from_elem((16, 16), bad), Ragged::one(16));
-            assert_eq!(text, "layer_norm: x: not a finite number");
+            assert_eq!(text, "class_token: x: not a finite number");
         }
     }
 

@@ -64,7 +64,8 @@ pub fn interpolate_positions_backward<R: Real>(
 /// `grid: [g_h, g_w, d]`, size `(h, w)` → `[h, w, d]`
 ///
 /// # Errors
-/// [`Error::EmptyInput`] for an empty grid; [`Error::InvalidHyperparameter`] if `h` or `w` is zero.
+/// [`Error::EmptyInput`] for an empty grid; [`Error::InvalidHyperparameter`] if `h` or `w` is zero;
+/// [`Error::NonFinite`] for NaN and infinities.
 pub fn resize_grid<R: Real>(grid: &ArrayRef3<R>, (h, w): (usize, usize)) -> Result<Array3<R>> {
     check_not_empty("resize_grid: grid", grid)?;
     check_setting("resize_grid: size", h > 0 && w > 0, || format!("must be positive, got {h}x{w}"))?;
@@ -81,6 +82,8 @@ pub fn resize_grid<R: Real>(grid: &ArrayRef3<R>, (h, w): (usize, usize)) -> Resu
             }
         }
     });
+    check_finite("resize_grid: grid", grid)?;
+    check_finite("resize_grid: y", &y)?;
     Ok(y)
 }
 
@@ -156,6 +159,9 @@ mod tests {
             table[(4, 2)] = bad;
             let error = interpolate_positions(&table, (2, 2)).unwrap_err();
             assert_eq!(error.to_string(), "interpolate_positions: table: not a finite number");
+            let grid = Array3::from_elem((2, 2, 3), bad);
+            let error = resize_grid(&grid, (3, 2)).unwrap_err();
+            assert_eq!(error.to_string(), "resize_grid: grid: not a finite number");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A table of positions that is learned, and how any table of positions is added to tokens.
 
 use mmt_tensor::parallel::for_rows;
-use mmt_tensor::{Error, Ragged, Random, Real, Result, check_shape, tree};
+use mmt_tensor::{Error, Ragged, Random, Real, Result, check_finite, check_shape, tree};
 use ndarray::{Array2, ArrayRef2};
 
 /// A learned row for every position: `y_p = x_p + E_p`.
@@ -46,7 +46,7 @@ impl<R: Real> LearnedPositions<R> {
 ///
 /// # Errors
 /// [`Error::IndexOutOfRange`] for a sample that is longer than the table; [`Error::ShapeMismatch`] if the widths
-/// differ or `x` has not one row per token.
+/// differ or `x` has not one row per token; [`Error::NonFinite`] for NaN, infinities and sums that overflow.
 pub fn add_positions<R: Real>(x: &ArrayRef2<R>, table: &ArrayRef2<R>, rows: &Ragged) -> Result<Array2<R>> {
     rows.check("positions: x", x)?;
     check_shape("positions: table", table.shape(), &[table.nrows(), x.ncols()])?;
@@ -60,6 +60,11 @@ pub fn add_positions<R: Real>(x: &ArrayRef2<R>, table: &ArrayRef2<R>, rows: &Rag
             *y += e;
         }
     });
+    check_finite("positions: y", &y).or_else(|error| {
+        check_finite("positions: x", x)?;
+        check_finite("positions: table", table)?;
+        Err(error)
+    })?;
     Ok(y)
 }
 
@@ -103,6 +108,19 @@ mod tests {
         assert_eq!(text, "positions: table: expected shape [3, 2], got [3, 4]");
         let text = refused((2, 2), (3, 2), Ragged::one(3));
         assert_eq!(text, "positions: x: expected shape [3, 2], got [2, 2]");
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_refused_by_name() {
+        let text = |x: f64, e: f64| {
+            let (x, table) = (ndarray::array![[0.0, x]], ndarray::array![[0.0, e]]);
+            add_positions(&x, &table, &Ragged::one(1)).unwrap_err().to_string()
+        };
+        for bad in [f64::NAN, f64::INFINITY] {
+            assert_eq!(text(bad, 1.0), "positions: x: not a finite number");
+            assert_eq!(text(1.0, bad), "positions: table: not a finite number");
+        }
+        assert_eq!(text(1.5e308, 1.5e308), "positions: y: not a finite number");
     }
 
     #[test]
