@@ -135,6 +135,7 @@ fn rule<R: Real>(config: AdamConfig, steps: u64, rate: f64) -> impl Fn(&str, [&m
 
 #[cfg(test)]
 mod tests {
+    use approx::assert_abs_diff_eq;
     use ndarray::{Array1, array};
 
     use super::*;
@@ -186,7 +187,7 @@ mod tests {
         let mut model = array![1.0, 2.0];
         Adam::new(&model, config).unwrap().step(&mut model, &array![0.0, 1.0], 0.5).unwrap();
         assert_eq!(model[0], 1.0);
-        assert!((model[1] - 1.5_f64).abs() < 1e-15, "{model}");
+        assert_abs_diff_eq!(model[1], 1.5, epsilon = 1e-15);
         let mut model = array![1.0_f32];
         Adam::new(&model, config).unwrap().step(&mut model, &array![1e-25], 0.5).unwrap();
         assert_eq!(model, array![1.0]);

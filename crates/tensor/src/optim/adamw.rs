@@ -79,6 +79,7 @@ fn rule<R: Real>(config: AdamConfig, steps: u64, rate: f64) -> impl Fn(&str, [&m
 
 #[cfg(test)]
 mod tests {
+    use approx::assert_abs_diff_eq;
     use ndarray::array;
 
     use super::*;
@@ -105,7 +106,7 @@ mod tests {
         let config = AdamConfig { eps: 0.0, weight_decay: 0.5, ..AdamConfig::ADAMW };
         AdamW::new(&model, config).unwrap().step(&mut model, &array![0.0, 1.0], 0.5).unwrap();
         assert_eq!(model[0], 0.75);
-        assert!((model[1] - 1.0_f64).abs() < 1e-15, "{model}");
+        assert_abs_diff_eq!(model[1], 1.0, epsilon = 1e-15);
     }
 
     #[test]
