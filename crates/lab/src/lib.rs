@@ -11,5 +11,6 @@ pub mod studies;
 pub mod train;
 mod trainable;
 pub mod warm_up;
+pub mod words;
 
 pub use trainable::Trainable;

@@ -1,0 +1,42 @@
+//! Vocabularies from files.
+
+use std::path::Path;
+
+use mmt_golden::file::{self, FileError};
+use mmt_tokenizers::text::{Reading, Vocabulary, WordPiece};
+
+/// The tokenizer of a `vocab.txt`.
+///
+/// # Errors
+/// [`FileError`] if the file cannot be read, if a line of it is not a piece, and if a mark such as `[UNK]` is missing.
+pub fn read_word_piece(path: &Path, reading: Reading) -> Result<WordPiece, FileError> {
+    let bytes = file::read_bytes(path)?;
+    let words = Vocabulary::parse(&bytes).and_then(|words| WordPiece::new(words, reading));
+    words.map_err(|e| FileError { path: path.to_path_buf(), offset: None, why: e.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(path: &str) -> String {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/");
+        let error = read_word_piece(&Path::new(root).join(path), Reading::UNCASED).unwrap_err();
+        error.to_string().replace(root, "lab/")
+    }
+
+    #[test]
+    fn a_vocabulary_is_read() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/word_piece/vocab.txt");
+        let words = read_word_piece(&path, Reading::UNCASED).unwrap();
+        assert_eq!(words.encode("Unaffable", None, 9).unwrap().input.ids, [101, 14477, 20961, 3468, 102]);
+    }
+
+    #[test]
+    fn files_that_are_no_vocabulary_are_refused_with_path_and_line() {
+        assert_eq!(text("src"), "lab/src: not a file");
+        assert_eq!(text("none.txt"), "lab/none.txt: no such file or directory");
+        let expected = r#"lab/Cargo.toml: vocabulary: line 2: "name = \"mmt-lab\"" is not one word"#;
+        assert_eq!(text("Cargo.toml"), expected);
+    }
+}
