@@ -107,7 +107,28 @@ impl<R: Real> DecoderBlock<R> {
         }
     }
 
-    /// `dy: [n, d]` → `x̄: [n, d]` and the gradient of the memory: `[m, d_z]`
+    /// `dy: [n, d]` → `x̄: [n, d]` and the gradient of the memory: `[m, d_z]`; adds to the gradients of the parameters.
+    ///
+    /// In Post-LN form, with `f'(ȳ)` for the backward of `f`:
+    /// ```math
+    /// \bar v = \mathrm{LN}_3'(\bar y), \qquad \bar w = \bar v + \mathrm{FFN}'(\bar v), \qquad
+    /// \bar s = \mathrm{LN}_2'(\bar w), \qquad (\bar c, \bar Z) = \mathrm{MHA}'(\bar s), \qquad
+    /// \bar u = \bar s + \bar c, \qquad \bar t = \mathrm{LN}_1'(\bar u), \qquad
+    /// \bar x = \bar t + \mathrm{MHA}'(\bar t)
+    /// ```
+    ///
+    /// In Pre-LN form:
+    /// ```math
+    /// \bar w = \bar y + \mathrm{LN}_3'\bigl(\mathrm{FFN}'(\bar y)\bigr), \qquad
+    /// (\bar h, \bar Z) = \mathrm{MHA}'(\bar w), \qquad \bar u = \bar w + \mathrm{LN}_2'(\bar h), \qquad
+    /// \bar x = \bar u + \mathrm{LN}_1'\bigl(\mathrm{MHA}'(\bar u)\bigr)
+    /// ```
+    ///
+    /// Derivation: in Post-LN form `t = x + MHA(x)`, `u = LN_1(t)`, `s = u + MHA(u; Z)`, `w = LN_2(s)`, `v = w + FFN(w)`,
+    /// `y = LN_3(v)`; in Pre-LN form `u = x + MHA(LN_1(x))`, `w = u + MHA(h; Z)` with `h = LN_2(u)`, `y = w + FFN(LN_3(w))`.
+    /// Read from the last to the first: a sum hands its gradient on to both terms, and what is read twice gets the sum of
+    /// two gradients. Self-attention reads its input as queries and as keys with values, whose gradients add; the memory
+    /// is read by one attention alone.
     pub fn backward(
         &self,
         tape: &DecoderBlockTape<R>,

@@ -66,7 +66,18 @@ impl<R: Real> AdminBlock<R> {
         Ok((y, AdminBlockTape { attn, shortcut_1, ffn, shortcut_2 }))
     }
 
-    /// `dy: [n, d]` → `[n, d]`
+    /// `dy: [n, d]` → `[n, d]`; adds to the gradients of the parameters.
+    ///
+    /// ```math
+    /// \bar b_2 = \mathrm{LN}_2\text{-backward}(\bar y), \qquad
+    /// \bar u = \omega_2 \odot \bar b_2 + \mathrm{FFN}\text{-backward}(\bar b_2), \qquad
+    /// \bar b_1 = \mathrm{LN}_1\text{-backward}(\bar u), \qquad
+    /// \bar x = \omega_1 \odot \bar b_1 + \mathrm{MHA}\text{-backward}(\bar b_1)
+    /// ```
+    ///
+    /// Derivation: with `b_1 = ω_1 ⊙ x + MHA(x)` and `b_2 = ω_2 ⊙ u + FFN(u)` each norm reads a sum of two paths from the
+    /// same input, and the gradients of the paths add: the diagonal `ω` by eq-1.19-admin, and that of the branch.
+    /// Attention reads `x` twice, as queries and as keys with values, and both gradients add as well.
     pub fn backward(&self, tape: &AdminBlockTape<R>, dy: &ArrayRef2<R>, grad: &mut Self) -> Array2<R> {
         let (du, df) = self.shortcut_2.backward(&tape.shortcut_2, dy, &mut grad.shortcut_2);
         let du = du + self.ffn.backward(&tape.ffn, &df, &mut grad.ffn);
