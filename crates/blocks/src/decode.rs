@@ -1,6 +1,6 @@
 //! Writing a target word by word, with the keys and values of what was written kept.
 
-use mmt_tensor::{Ragged, Real, Result, check_index};
+use mmt_tensor::{ANY, Ragged, Real, Result, check_index, check_shape};
 use ndarray::{Array1, Array2, ArrayRef2};
 
 use crate::{DecoderBlock, EncoderDecoder, Heads, LayerNorm, Mask, MultiHead, NormOrder, TokenBatch};
@@ -47,9 +47,11 @@ impl<R: Real> EncoderDecoder<R> {
     ///
     /// # Errors
     /// [`IndexOutOfRange`](mmt_tensor::Error::IndexOutOfRange) for an id that is not a word, and beyond the table of
-    /// positions. The state must not be used after an error.
+    /// positions; [`ShapeMismatch`](mmt_tensor::Error::ShapeMismatch) for the state of another model, or one that an
+    /// error left half written.
     pub fn step(&self, state: &mut DecoderState<R>, id: usize) -> Result<Array1<R>> {
         check_index("positions: table", state.words, self.positions.nrows())?;
+        self.check_state(state)?;
         let mut x = self.target.forward(&[id])? * self.scale();
         x += &self.positions.row(state.words);
         for (block, kept) in self.decoder.blocks.iter().zip(&mut state.blocks) {
@@ -60,6 +62,20 @@ impl<R: Real> EncoderDecoder<R> {
         }
         state.words += 1;
         Ok(self.scores(&x)?.row(0).to_owned())
+    }
+
+    /// Refuses what [`start`](Self::start) and [`step`](Self::step) of this model did not make.
+    fn check_state(&self, state: &DecoderState<R>) -> Result<()> {
+        check_shape("decode: blocks", &[state.blocks.len()], &[self.decoder.blocks.len()])?;
+        for (block, kept) in self.decoder.blocks.iter().zip(&state.blocks) {
+            for (layer, (k, v), length) in
+                [(&block.attn, &kept.target, state.words), (&block.cross, &kept.source, ANY)]
+            {
+                check_shape("decode: keys", k.shape(), &[length, layer.w_k.weight.ncols()])?;
+                check_shape("decode: values", v.shape(), &[length, layer.w_v.weight.ncols()])?;
+            }
+        }
+        Ok(())
     }
 
     /// The target of one source, always with the word of the highest score, the first of equals: up to and without the
@@ -150,8 +166,12 @@ mod tests {
     use crate::{Activation, AttentionKind, BlockConfig, EncoderDecoderConfig, SinusoidalKind, Tying};
 
     fn model() -> EncoderDecoder<f64> {
+        of_size(4, 1)
+    }
+
+    fn of_size(width: usize, decoder_depth: usize) -> EncoderDecoder<f64> {
         let block = BlockConfig {
-            width: 4,
+            width,
             heads: 2,
             hidden: 6,
             activation: Activation::Relu,
@@ -162,7 +182,7 @@ mod tests {
             block,
             order: NormOrder::Pre,
             encoder_depth: 1,
-            decoder_depth: 1,
+            decoder_depth,
             source_words: 7,
             target_words: 5,
             longest: 3,
@@ -186,6 +206,24 @@ mod tests {
         }
         let error = model.step(&mut state, 1).unwrap_err();
         assert_eq!(error.to_string(), "positions: table: index 3 is outside a table of 3");
+    }
+
+    #[test]
+    fn the_state_of_another_model_is_refused() {
+        let text = |other: EncoderDecoder<f64>| {
+            let mut state = other.start(&[6, 2]).unwrap();
+            model().step(&mut state, 1).unwrap_err().to_string()
+        };
+        assert_eq!(text(of_size(4, 2)), "decode: blocks: expected shape [1], got [2]");
+        assert_eq!(text(of_size(6, 1)), "decode: keys: expected shape [0, 4], got [0, 6]");
+        let mut state = model().start(&[6, 2]).unwrap();
+        state.blocks[0].source.1 = Array2::zeros((2, 3));
+        let error = model().step(&mut state, 1).unwrap_err().to_string();
+        assert_eq!(error, "decode: values: expected shape [_, 4], got [2, 3]");
+        let mut state = model().start(&[6, 2]).unwrap();
+        state.words = 2;
+        let error = model().step(&mut state, 1).unwrap_err().to_string();
+        assert_eq!(error, "decode: keys: expected shape [2, 4], got [0, 4]");
     }
 
     #[test]

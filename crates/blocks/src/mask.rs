@@ -68,14 +68,14 @@ impl Mask {
     ///
     /// # Errors
     /// [`Error::ShapeMismatch`] if there is not one flag per key or one matrix of the right shape per sample;
-    /// [`Error::NonFinite`] for NaN and `+∞` in numbers to add; [`Error::InvalidHyperparameter`] if the finite value
-    /// is not a negative number.
+    /// [`Error::NonFinite`] for NaN and `+∞` in numbers to add, and for finite ones outside the range of the number
+    /// type; [`Error::InvalidHyperparameter`] if the finite value is not a negative number, or rounds to zero or `-∞`.
     pub fn of_samples<R: Real>(&self, rows: &Ragged, context_rows: &Ragged) -> Result<Vec<Visible<R>>> {
-        self.check(rows, context_rows)?;
+        self.check::<R>(rows, context_rows)?;
         Ok((0..rows.samples()).map(|b| self.of_sample(b, rows, context_rows)).collect())
     }
 
-    fn check(&self, rows: &Ragged, context_rows: &Ragged) -> Result<()> {
+    fn check<R: Real>(&self, rows: &Ragged, context_rows: &Ragged) -> Result<()> {
         match self {
             Mask::None | Mask::Causal { .. } => Ok(()),
             Mask::Keys(keep) => check_shape("mask: keys", &[keep.len()], &[context_rows.tokens()]),
@@ -84,6 +84,10 @@ impl Mask {
                 for (b, bias) in bias.iter().enumerate() {
                     check_shape("mask: bias", bias.shape(), &[rows.length(b), context_rows.length(b)])?;
                     check_addable("mask: bias", bias)?;
+                    let in_range = bias.iter().all(|b| b.is_infinite() || R::of(*b).is_finite());
+                    if !in_range {
+                        return Err(Error::NonFinite { at: "mask: bias" });
+                    }
                 }
                 Ok(())
             }
@@ -91,9 +95,13 @@ impl Mask {
                 check_setting("mask: value", value.is_finite() && *value < 0.0, || {
                     format!("must be a negative number, got {value}")
                 })?;
-                mask.check(rows, context_rows)
+                let rounded = R::of(*value);
+                check_setting("mask: value", rounded.is_finite() && rounded < R::of(0.0), || {
+                    format!("{value:e} is outside the range of the number type")
+                })?;
+                mask.check::<R>(rows, context_rows)
             }
-            Mask::All(masks) => masks.iter().try_for_each(|mask| mask.check(rows, context_rows)),
+            Mask::All(masks) => masks.iter().try_for_each(|mask| mask.check::<R>(rows, context_rows)),
         }
     }
 
@@ -304,6 +312,25 @@ mod tests {
             let mask = Mask::Finite { value, mask: Box::new(Mask::causal()) };
             assert_eq!(refused(&mask), format!("mask: value: must be a negative number, got {value}"));
         }
+    }
+
+    #[test]
+    fn finite_numbers_outside_the_range_of_the_type_are_refused() {
+        let (n, m) = (Ragged::one(1), Ragged::one(2));
+        let text = |mask: &Mask| mask.of_samples::<f32>(&n, &m).unwrap_err().to_string();
+        for value in [-1e300, -1e-60] {
+            let mask = Mask::Finite { value, mask: Box::new(Mask::causal()) };
+            let refused = format!("mask: value: {value:e} is outside the range of the number type");
+            assert_eq!(text(&mask), refused);
+            assert_eq!(text(&Mask::All(vec![mask.clone()])), refused);
+            assert!(mask.of_samples::<f64>(&n, &m).is_ok());
+        }
+        for bias in [-1e300, 1e300] {
+            let mask = Mask::Bias(vec![array![[0.0, bias]]]);
+            assert_eq!(text(&mask), "mask: bias: not a finite number");
+            assert!(mask.of_samples::<f64>(&n, &m).is_ok());
+        }
+        assert!(Mask::Bias(vec![array![[0.0, f64::NEG_INFINITY]]]).of_samples::<f32>(&n, &m).is_ok());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A stack of Post-LN blocks with weighted shortcuts.
 
-use mmt_tensor::{Ragged, Random, Real, Result, check_setting, check_shape, tree};
+use mmt_tensor::{Ragged, Random, Real, Result, check_finite, check_setting, check_shape, tree};
 use ndarray::{Array1, Array2, ArrayRef2, Axis};
 
 use super::{AdminBlock, AdminBlockTape, AdminKind, Shortcut, SubLayer};
@@ -83,7 +83,14 @@ impl<R: Real> AdminEncoder<R> {
         Ok((x, tapes))
     }
 
-    /// `dy: [n, d]` → `[n, d]`
+    /// `dy: [n, d]` → `[n, d]`; adds to the gradients of the parameters.
+    ///
+    /// ```math
+    /// \bar x_{l} = \text{block}_l\text{-backward}(\bar x_{l+1}), \qquad l = L, \ldots, 1
+    /// ```
+    ///
+    /// Derivation: the stack is the composition of its blocks, and the transposed Jacobian of a composition is the product
+    /// of those of its parts in the opposite order.
     pub fn backward(&self, tapes: &[AdminBlockTape<R>], dy: &ArrayRef2<R>, grad: &mut Self) -> Array2<R> {
         let mut dx = dy.to_owned();
         for ((block, tape), grad) in self.blocks.iter().zip(tapes).zip(&mut grad.blocks).rev() {
@@ -106,10 +113,12 @@ impl<R: Real> AdminEncoder<R> {
     /// # Errors
     /// [`Error::InvalidHyperparameter`](mmt_tensor::Error::InvalidHyperparameter) for a weight that is zero: it deletes a
     /// feature from the shortcut that the branch still reads;
+    /// [`Error::NonFinite`](mmt_tensor::Error::NonFinite) for a weight that is NaN or infinite;
     /// [`Error::ShapeMismatch`](mmt_tensor::Error::ShapeMismatch) for one of another width than its sub-layer.
     pub fn fold(&self) -> Result<(Array1<R>, Encoder<R>)> {
         let mut omegas: Vec<&Array1<R>> =
             self.blocks.iter().flat_map(|block| [&block.shortcut_1.omega, &block.shortcut_2.omega]).collect();
+        omegas.iter().try_for_each(|omega| check_finite("admin: omega", omega))?;
         check_setting("admin: omega", omegas.iter().all(|w| w.iter().all(|&w| w != R::of(0.0))), || {
             "a weight of zero cannot be folded".to_string()
         })?;
@@ -180,6 +189,15 @@ mod tests {
             encoder.fold().unwrap_err().to_string(),
             "admin: omega: a weight of zero cannot be folded"
         );
+    }
+
+    #[test]
+    fn a_weight_that_is_not_finite_cannot_be_folded() {
+        for bad in [f64::NAN, f64::INFINITY] {
+            let mut encoder = AdminEncoder::<f64>::new(2, &config(), &mut Random::seed(0)).unwrap();
+            encoder.blocks[0].shortcut_2.omega[1] = bad;
+            assert_eq!(encoder.fold().unwrap_err().to_string(), "admin: omega: not a finite number");
+        }
     }
 
     #[test]
