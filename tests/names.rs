@@ -146,7 +146,7 @@ fn current() -> Vec<(&'static str, String)> {
         ("ClassHead", names(&ClassHead::new(4, Some(3), 2, random))),
         ("VisionTransformer", names(&VisionTransformer::new(&picture, random).unwrap())),
         ("Pooler", names(&Pooler::new(4, random))),
-        ("TiedDecoder", names(&TiedDecoder::new(4, 5, 1e-12, random))),
+        ("TiedDecoder", names(&TiedDecoder::new(4, 5, Activation::GeluTanh, 1e-12, random))),
         ("EmbeddingSum", names(&EmbeddingSum::new(4, 1e-12))),
         ("PatchEmbedding", names(&PatchEmbedding::new(2, 3, 4, Order::Hwc, random))),
         ("TextEmbedding", names(&TextEmbedding::new(5, 6, 4, 1e-12, random))),

@@ -15,7 +15,7 @@ use crate::{Activation, Linear, LinearTape};
 /// `x: [n, d]`, `w_1: [d, f]`, `b_1: [f]`, `w_2: [f, d]`, `b_2: [d]` → `y: [n, d]`
 ///
 /// Source: Vaswani et al. 2017, *Attention Is All You Need*, eq. 2 (ReLU); Devlin et al. 2019, *BERT*, section 3
-/// (GELU).
+/// (GELU). Which of its forms a published code means: [`Activation`].
 #[derive(Clone, Debug)]
 pub struct Ffn<R> {
     /// `W_1, b_1`

@@ -11,7 +11,7 @@ use crate::{Activation, LayerNorm, Linear, LinearTape};
 ///
 /// **eq-1.30-mlm-head**
 /// ```math
-/// t = \operatorname{LN}\bigl( \operatorname{gelu}(h W_t + b_t) \bigr), \qquad
+/// t = \operatorname{LN}\bigl( \sigma(h W_t + b_t) \bigr), \qquad
 /// z = t\, E_{tok}^\top + b_{out}
 /// ```
 ///
@@ -21,8 +21,9 @@ use crate::{Activation, LayerNorm, Linear, LinearTape};
 /// reads a second time. So it is no field of the head but an argument, and its gradient has two parts. Only chosen tokens
 /// are computed.
 ///
-/// Source: Devlin et al. 2019, *BERT*, released code, `run_pretraining.py`. ViLBERT, VL-BERT, UNITER and HERO tie the
-/// weights as well; the released code of ViLT does not, and hands a table of its own to its head.
+/// Source: Devlin et al. 2019, *BERT*, released code, `run_pretraining.py`, where `σ` is the tanh form of GELU. ViLBERT,
+/// VL-BERT, UNITER and HERO tie the weights as well, with the exact form; the released code of ViLT, exact too, does not
+/// tie, and hands a table of its own to its head.
 #[derive(Clone, Debug)]
 pub struct TiedDecoder<R> {
     /// `W_t, b_t`
@@ -31,16 +32,18 @@ pub struct TiedDecoder<R> {
     pub norm: LayerNorm<R>,
     /// `b_out: [v]`
     pub bias: Array1<R>,
+    /// `σ`
+    pub activation: Activation,
 }
 
-tree!(TiedDecoder { transform, norm, bias });
+tree!(TiedDecoder { transform, norm, bias; activation });
 
 /// What [`TiedDecoder::backward`] reads.
 #[derive(Clone, Debug)]
 pub struct TiedDecoderTape<R> {
     /// Of the first linear map, whose input is the chosen tokens.
     pub transform: LinearTape<R>,
-    /// `a = h W_t + b_t: [k, d]`, the input of GELU.
+    /// `a = h W_t + b_t: [k, d]`, the input of `σ`.
     pub a: Array2<R>,
     /// Of the norm.
     pub norm: LayerNormTape<R>,
@@ -55,12 +58,13 @@ pub struct TiedDecoderTape<R> {
 tree!(TiedDecoderTape { transform, a, norm, t; chosen, n });
 
 impl<R: Real> TiedDecoder<R> {
-    /// For tokens of width `d` and a table of `words` rows.
-    pub fn new(d: usize, words: usize, eps: f64, random: &mut Random) -> Self {
+    /// For tokens of width `d` and a table of `words` rows; `eps` is that of the norm.
+    pub fn new(d: usize, words: usize, activation: Activation, eps: f64, random: &mut Random) -> Self {
         TiedDecoder {
             transform: Linear::new(d, d, random),
             norm: LayerNorm::new(d, eps),
             bias: Array1::zeros(words),
+            activation,
         }
     }
 
@@ -82,7 +86,7 @@ impl<R: Real> TiedDecoder<R> {
         chosen.iter().try_for_each(|&i| check_index("tied_decoder: chosen", i, h.nrows()))?;
         check_shape("tied_decoder: e", e.shape(), &[self.bias.len(), self.norm.gamma.len()])?;
         let (a, transform) = self.transform.forward(&h.select(Axis(0), chosen))?;
-        let (t, norm) = self.norm.forward(&Activation::Gelu.forward(&a)?)?;
+        let (t, norm) = self.norm.forward(&self.activation.forward(&a)?)?;
         let z = linear(&t, &e.t(), Some(&self.bias))?;
         Ok((z, TiedDecoderTape { transform, a, norm, t, chosen: chosen.to_vec(), n: h.nrows() }))
     }
@@ -94,7 +98,7 @@ impl<R: Real> TiedDecoder<R> {
     /// \bar t = \bar z\, E_{tok}, \qquad
     /// \bar E_{tok} \mathrel{+}= \bar z^\top t, \qquad
     /// \bar b_{out} = \sum_i \bar z_i, \qquad
-    /// \bar a = \operatorname{LN}^\top(\bar t) \odot \operatorname{gelu}'(a), \qquad
+    /// \bar a = \operatorname{LN}^\top(\bar t) \odot \sigma'(a), \qquad
     /// \bar h = \bar a\, W_t^\top
     /// ```
     ///
@@ -117,7 +121,7 @@ impl<R: Real> TiedDecoder<R> {
         add_column_sums(&mut grad.bias, dz);
         add_matmul(de, &dz.t(), &tape.t);
         let dg = self.norm.backward(&tape.norm, &matmul(dz, e), &mut grad.norm);
-        let da = Activation::Gelu.backward(&tape.a, &dg);
+        let da = self.activation.backward(&tape.a, &dg);
         let dchosen = self.transform.backward(&tape.transform, &da, &mut grad.transform);
         let mut dh = Array2::zeros((tape.n, dchosen.ncols()));
         for (&i, dchosen) in tape.chosen.iter().zip(dchosen.rows()) {
@@ -133,7 +137,8 @@ mod tests {
     use super::*;
 
     fn text(h: &Array2<f64>, e: &Array2<f64>, chosen: &[usize]) -> String {
-        TiedDecoder::new(4, 5, 1e-12, &mut Random::seed(0)).forward(h, e, chosen).unwrap_err().to_string()
+        let head = TiedDecoder::new(4, 5, Activation::GeluTanh, 1e-12, &mut Random::seed(0));
+        head.forward(h, e, chosen).unwrap_err().to_string()
     }
 
     #[test]

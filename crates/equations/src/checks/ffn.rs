@@ -18,7 +18,7 @@ pub(super) fn spec_layer<R: Real>(activation: Activation) -> Ffn<R> {
 }
 
 /// Checksums of `Y`, `X̄`, `W̄_1`, `b̄_1`, `W̄_2`, `b̄_2`, from the specification, section 3.
-const NUMBERS: [(Activation, [[&str; 2]; 6]); 2] = [
+const NUMBERS: [(Activation, [[&str; 2]; 6]); 4] = [
     (
         Activation::Relu,
         [
@@ -38,6 +38,28 @@ const NUMBERS: [(Activation, [[&str; 2]; 6]); 2] = [
             ["0.9067765843", "9.04282542"],
             ["-0.6788372634", "-7.823577749"],
             ["1.175615866", "13.28508502"],
+            ["0.75", "1.5"],
+        ],
+    ),
+    (
+        Activation::GeluTanh,
+        [
+            ["-7.280397698", "-38.20956785"],
+            ["-3.226536271", "-38.80447939"],
+            ["0.9042844233", "9.030489104"],
+            ["-0.6827577522", "-7.840954029"],
+            ["1.174481215", "13.2716714"],
+            ["0.75", "1.5"],
+        ],
+    ),
+    (
+        Activation::QuickGelu,
+        [
+            ["-7.292930817", "-38.26072381"],
+            ["-3.153976885", "-37.79929733"],
+            ["0.8659143278", "8.569169068"],
+            ["-0.6599590076", "-7.70496597"],
+            ["1.184122754", "13.48320346"],
             ["0.75", "1.5"],
         ],
     ),
@@ -118,15 +140,16 @@ fn the_rectified_form_without_biases_is_positively_homogeneous(random: &mut Rand
     assert_close(&run(&layer, &(&x * scale)), &(run(&layer, &x) * scale), 1e-13);
 }
 
-/// Between two points on the same side of every kink the function is affine.
+/// Between two points on the same side of every kink the function is affine: its middle is the mean of its ends.
 fn the_rectified_form_is_piecewise_linear(random: &mut Random) {
     let (layer, x) = draw(random, Activation::Relu);
-    let step: Array2<f64> = random.uniform(x.dim(), 1e-9);
-    let (y, ahead, twice) = (run(&layer, &x), run(&layer, &(&x + &step)), run(&layer, &(&x + &step + &step)));
-    let bend = twice - &ahead - (ahead - y);
-    assert!(
-        bend.iter().all(|b| b.abs() < 1e-13 || layer.forward(&x).unwrap().1.z.iter().any(|z| z.abs() < 1e-7))
-    );
+    let sides = |x: &Array2<f64>| layer.forward(x).unwrap().1.z.mapv(|z| z > 0.0);
+    let mut step: Array2<f64> = random.uniform(x.dim(), 2.0);
+    while sides(&(&x + &step)) != sides(&x) {
+        step /= 2.0;
+    }
+    let mean = (run(&layer, &x) + run(&layer, &(&x + &step))) / 2.0;
+    assert_close(&run(&layer, &(&x + &step / 2.0)), &mean, 1e-13);
 }
 
 /// Golden cases.
@@ -136,8 +159,13 @@ pub fn golden<R: Real>(cases: &mut Cases<R>) -> Result<()> {
         let (y, tape) = layer.forward(&x)?;
         let (dy, mut grad) = (ramp(6, (2, 4)), layer.zeros_like());
         let dx = layer.backward(&tape, &dy, &mut grad);
-        let name = format!("block.ffn.{activation:?}").to_lowercase();
-        (cases.case(&name).input("x", &x).param("", &layer).act("", &tape))
+        let name = match activation {
+            Activation::Relu => "block.ffn.relu",
+            Activation::Gelu => "block.ffn.gelu",
+            Activation::GeluTanh => "block.ffn.gelu-tanh",
+            Activation::QuickGelu => "block.ffn.quick-gelu",
+        };
+        (cases.case(name).input("x", &x).param("", &layer).act("", &tape))
             .out("y", &y)
             .cot("y", &dy)
             .grad_in("x", &dx)

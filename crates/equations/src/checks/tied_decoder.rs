@@ -1,6 +1,6 @@
 //! Evidence for `eq-1.30-mlm-head`.
 
-use mmt_blocks::{Embedding, LayerNorm, Linear, TiedDecoder, TiedDecoderTape};
+use mmt_blocks::{Activation, Embedding, LayerNorm, Linear, TiedDecoder, TiedDecoderTape};
 use mmt_golden::Cases;
 use mmt_objectives::{Denominator, masked_tokens, masked_tokens_backward};
 use mmt_tensor::testing::{assert_close, assert_printed, assert_sums, check_module, ramp, sums};
@@ -36,40 +36,86 @@ impl<R: Real> Tied<R> {
     }
 }
 
-/// The model of the specification.
-fn example<R: Real>() -> Tied<R> {
+/// The model of the specification, whose numbers are those of the exact form.
+fn example<R: Real>(activation: Activation) -> Tied<R> {
     Tied {
         word: Embedding { table: ramp(4, (5, 4)) },
         head: TiedDecoder {
             transform: Linear { weight: ramp(2, (4, 4)), bias: Some(ramp(3, 4)) },
             norm: LayerNorm::new(4, 1e-12),
             bias: ramp(5, 5),
+            activation,
         },
     }
 }
 
 const LABELS: [Option<usize>; 2] = [Some(2), Some(0)];
 
-/// Numbers of the specification, section 8A. The tied total is seen in the third checksum alone.
-pub fn forward() {
-    let Tied { word, head } = example::<f64>();
-    let (z, tape) = head.forward(&ramp(1, (2, 4)), &word.table, &[0, 1]).unwrap();
-    let (loss, ce) = masked_tokens(&z, &LABELS, Denominator::Count).unwrap();
-    assert_printed(loss, "1.715157851826");
-    let dz = masked_tokens_backward(&ce, &z, &LABELS, Denominator::Count, 1.0);
-    let (mut grad, mut de) = (head.zeros_like(), word.table.zeros_like());
-    let dh = head.backward(&tape, &word.table, &dz, &mut grad, &mut de);
-    let third = |a: &Array2<f64>, printed: &str| assert_printed(sums(a)[2], printed);
-    assert_sums(&dh, "-0.8951834418", "-3.896348216");
-    third(&dh, "1.75613384137");
-    assert_sums(&grad.transform.weight, "0.09199744096", "-0.1849175164");
-    third(&grad.transform.weight, "0.570344884855");
-    assert_sums(&grad.transform.bias.unwrap(), "0.2731062684", "0.6993398803");
-    assert_sums(&de, "0", "0");
-    third(&de, "2.03690819764");
-    assert_sums(&grad.bias, "0", "1.919293676");
+/// What the head gives with one form of GELU: the loss and the checksums of gradients.
+struct Numbers {
+    activation: Activation,
+    loss: &'static str,
+    dh: [&'static str; 3],
+    w_t: [&'static str; 3],
+    b_t: [&'static str; 2],
+    /// The third checksum of `Ē_tok`: the other two are zero.
+    de: &'static str,
+    b_out: &'static str,
+}
 
-    let model = example::<f64>();
+/// The exact form is that of the specification, section 8A; the others are the same model in PyTorch 2.
+const NUMBERS: [Numbers; 3] = [
+    Numbers {
+        activation: Activation::Gelu,
+        loss: "1.715157851826",
+        dh: ["-0.8951834418", "-3.896348216", "1.75613384137"],
+        w_t: ["0.09199744096", "-0.1849175164", "0.570344884855"],
+        b_t: ["0.2731062684", "0.6993398803"],
+        de: "2.03690819764",
+        b_out: "1.919293676",
+    },
+    Numbers {
+        activation: Activation::GeluTanh,
+        loss: "1.715276194948",
+        dh: ["-0.8964455821", "-3.902649182", "1.761529682"],
+        w_t: ["0.09208173537", "-0.1850457097", "0.5719872557"],
+        b_t: ["0.2733698967", "0.7003501907"],
+        de: "2.036779042",
+        b_out: "1.919301893",
+    },
+    Numbers {
+        activation: Activation::QuickGelu,
+        loss: "1.717916974219",
+        dh: ["-0.9557878449", "-4.106776185", "1.865696873"],
+        w_t: ["0.08611212484", "-0.1801923435", "0.6197445555"],
+        b_t: ["0.2566192656", "0.6521562949"],
+        de: "2.033999079",
+        b_out: "1.919492962",
+    },
+];
+
+/// Numbers of the head, and of both uses of one table. The tied total is seen in the third checksum alone.
+pub fn forward() {
+    let third = |a: &Array2<f64>, printed: &str| assert_printed(sums(a)[2], printed);
+    for Numbers { activation, loss: printed, dh: dh_sums, w_t, b_t, de: de_squares, b_out } in NUMBERS {
+        let Tied { word, head } = example::<f64>(activation);
+        let (z, tape) = head.forward(&ramp(1, (2, 4)), &word.table, &[0, 1]).unwrap();
+        let (loss, ce) = masked_tokens(&z, &LABELS, Denominator::Count).unwrap();
+        assert_printed(loss, printed);
+        let dz = masked_tokens_backward(&ce, &z, &LABELS, Denominator::Count, 1.0);
+        let (mut grad, mut de) = (head.zeros_like(), word.table.zeros_like());
+        let dh = head.backward(&tape, &word.table, &dz, &mut grad, &mut de);
+        assert_sums(&dh, dh_sums[0], dh_sums[1]);
+        third(&dh, dh_sums[2]);
+        assert_sums(&grad.transform.weight, w_t[0], w_t[1]);
+        third(&grad.transform.weight, w_t[2]);
+        assert_sums(&grad.transform.bias.unwrap(), b_t[0], b_t[1]);
+        assert_sums(&de, "0", "0");
+        third(&de, de_squares);
+        assert_sums(&grad.bias, "0", b_out);
+    }
+
+    let model = example::<f64>(Activation::Gelu);
     let (z, tape) = model.forward(&[1, 3], &[0, 1]).unwrap();
     let (loss, ce) = masked_tokens(&z, &LABELS, Denominator::Count).unwrap();
     assert_printed(loss, "3.349791715427");
@@ -83,13 +129,19 @@ pub fn forward() {
 /// See [`Equation::backward`](crate::Equation::backward).
 pub const BACKWARD: Option<fn()> = Some(backward);
 
-/// The head by itself, with a position that is chosen twice, and then both paths to one table.
 fn backward() {
-    let (d, words) = (3, 6);
-    let head = TiedDecoder::<Dual>::new(d, words, 1e-5, &mut Random::seed(0));
-    let inputs = (ramp(1, (4, d)) * Dual::of(0.9), ramp(2, (words, d)) * Dual::of(0.7));
+    for Numbers { activation, .. } in NUMBERS {
+        let head = TiedDecoder::new(3, 6, activation, 1e-5, &mut Random::seed(0));
+        one_use(&head);
+        both_uses(head);
+    }
+}
+
+/// The head by itself, with a position that is chosen twice.
+fn one_use(head: &TiedDecoder<Dual>) {
+    let inputs = (ramp(1, (4, 3)) * Dual::of(0.9), ramp(2, (6, 3)) * Dual::of(0.7));
     check_module(
-        &head,
+        head,
         inputs,
         |m, (h, e)| {
             let (z, tape) = m.forward(h, e, &[2, 0, 2])?;
@@ -101,7 +153,11 @@ fn backward() {
             (dh, de)
         },
     );
-    let model = Tied { word: Embedding::new(words, d, 1.0, &mut Random::seed(1)), head };
+}
+
+/// Both paths to one table.
+fn both_uses(head: TiedDecoder<Dual>) {
+    let model = Tied { word: Embedding::new(6, 3, 1.0, &mut Random::seed(1)), head };
     let none: Vec<Array2<Dual>> = Vec::new();
     check_module(
         &model,
@@ -130,7 +186,7 @@ struct Drawn {
 
 fn draw(random: &mut Random) -> Drawn {
     let (n, d, words) = (2 + random.below(5), 2 + random.below(4), 2 + random.below(8));
-    let mut head = TiedDecoder::new(d, words, 1e-5, random);
+    let mut head = TiedDecoder::new(d, words, Activation::GeluTanh, 1e-5, random);
     head.bias = random.uniform(words, 1.0);
     let k = 1 + random.below(n - 1);
     let chosen = random.permutation(n)[..k].to_vec();
@@ -166,21 +222,9 @@ fn an_empty_table_knows_nothing(random: &mut Random) {
 
 /// Golden cases.
 pub fn golden<R: Real>(cases: &mut Cases<R>) -> Result<()> {
-    let Tied { word, head } = example::<R>();
-    let (h, e) = (ramp(1, (2, 4)), word.table);
-    let (z, tape) = head.forward(&h, &e, &[0, 1])?;
-    let (loss, ce) = masked_tokens(&z, &LABELS, Denominator::Count)?;
-    let dz = masked_tokens_backward(&ce, &z, &LABELS, Denominator::Count, R::of(1.0));
-    let (mut grad, mut de) = (head.zeros_like(), e.zeros_like());
-    let dh = head.backward(&tape, &e, &dz, &mut grad, &mut de);
-    (cases.case("tied-decoder.separate.ramp").input("h", &h).input("e", &e).param("", &head))
-        .act("", &tape)
-        .out("z", &z)
-        .loss("loss", &ndarray::arr0(loss))
-        .grad_in("h", &dh)
-        .grad_in("e", &de)
-        .grad_param("", &grad);
-    let model = example::<R>();
+    separate(cases, "tied-decoder.separate.ramp", Activation::Gelu)?;
+    separate(cases, "tied-decoder.separate.gelu-tanh", Activation::GeluTanh)?;
+    let model = example::<R>(Activation::Gelu);
     let (z, tape) = model.forward(&[1, 3], &[0, 1])?;
     let (loss, ce) = masked_tokens(&z, &LABELS, Denominator::Count)?;
     let mut grad = model.zeros_like();
@@ -192,6 +236,25 @@ pub fn golden<R: Real>(cases: &mut Cases<R>) -> Result<()> {
     (cases.case("tied-decoder.tied.ramp").ids("ids", &ndarray::arr1(&[1, 3])).param("", &model))
         .out("z", &z)
         .loss("loss", &ndarray::arr0(loss))
+        .grad_param("", &grad);
+    Ok(())
+}
+
+/// A table for the head alone.
+fn separate<R: Real>(cases: &mut Cases<R>, name: &str, activation: Activation) -> Result<()> {
+    let Tied { word, head } = example::<R>(activation);
+    let (h, e) = (ramp(1, (2, 4)), word.table);
+    let (z, tape) = head.forward(&h, &e, &[0, 1])?;
+    let (loss, ce) = masked_tokens(&z, &LABELS, Denominator::Count)?;
+    let dz = masked_tokens_backward(&ce, &z, &LABELS, Denominator::Count, R::of(1.0));
+    let (mut grad, mut de) = (head.zeros_like(), e.zeros_like());
+    let dh = head.backward(&tape, &e, &dz, &mut grad, &mut de);
+    (cases.case(name).input("h", &h).input("e", &e).param("", &head))
+        .act("", &tape)
+        .out("z", &z)
+        .loss("loss", &ndarray::arr0(loss))
+        .grad_in("h", &dh)
+        .grad_in("e", &de)
         .grad_param("", &grad);
     Ok(())
 }
