@@ -185,6 +185,10 @@ pub fn assert_close<T: Tree<f64>>(got: &T, want: &T, limit: f64) {
 
 #[track_caller]
 fn assert_close_arrays(got: &[(String, ArrayViewD<f64>)], want: &[(String, ArrayViewD<f64>)], limit: f64) {
+    let names = |arrays: &[(String, ArrayViewD<f64>)]| -> Vec<String> {
+        arrays.iter().map(|(name, _)| name.clone()).collect()
+    };
+    assert_eq!(names(got), names(want), "the same arrays");
     for ((name, got), (_, want)) in got.iter().zip(want) {
         assert_eq!(got.shape(), want.shape(), "shape of `{name}`");
         for ((index, &g), &w) in got.indexed_iter().zip(want) {

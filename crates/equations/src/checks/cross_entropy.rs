@@ -92,10 +92,11 @@ fn a_row_without_a_label_counts_for_nothing(random: &mut Random) {
     let (z, mut labels) = draw(random);
     let more: Array2<f64> = random.uniform((1, z.ncols()), 5.0);
     let longer = concatenate(Axis(0), &[z.view(), more.view()]).expect("rows of one width");
-    let loss = run(&z, &labels).unwrap().0;
+    let (loss, want) = run(&z, &labels).unwrap();
     labels.push(None);
     let (same, dz) = run(&longer, &labels).unwrap();
     assert_eq!(same, loss);
+    assert_eq!(dz.slice(ndarray::s![..z.nrows(), ..]), want);
     for (row, _) in dz.rows().into_iter().zip(&labels).filter(|(_, y)| y.is_none()) {
         assert!(row.iter().all(|&dz| dz == 0.0), "{row}");
     }

@@ -79,7 +79,9 @@ fn is_affine(random: &mut Random) {
     let ((x, gamma, beta), stored) = draw(random);
     let at = |x: &Array4<f64>| frozen_norm(x, &gamma, &beta, &stored).unwrap();
     let (zero, dy) = (at(&x.zeros_like()), random.uniform(x.dim(), 1.0));
-    assert_close(&(at(&(&x * 3.0)) - &zero), &((at(&x) - &zero) * 3.0), 1e-12);
+    let (other, share): (Array4<f64>, f64) = (random.uniform(x.dim(), 2.0), 6.0 * random.unit() - 3.0);
+    let mixed = at(&(&x * share + &other * (1.0 - share)));
+    assert_close(&mixed, &(at(&x) * share + at(&other) * (1.0 - share)), 1e-12);
     let (dx, ..) = gradients(&(x.clone(), gamma.clone(), beta.clone()), &dy, &stored);
     assert_close(&(&x * &dx).iter().sum(), &((at(&x) - zero) * &dy).iter().sum::<f64>(), 1e-12);
 }

@@ -44,9 +44,10 @@ fn draw(random: &mut Random) -> (Array2<f64>, Array2<f64>, Array1<f64>) {
 
 fn is_affine(random: &mut Random) {
     let (x, w, b) = draw(random);
-    let zero = linear(&x.zeros_like(), &w, Some(&b)).unwrap();
-    let scaled = linear(&(&x * 3.0), &w, Some(&b)).unwrap() - &zero;
-    assert_close(&scaled, &((linear(&x, &w, Some(&b)).unwrap() - zero) * 3.0), 1e-12);
+    let (other, share): (Array2<f64>, f64) = (random.uniform(x.dim(), 2.0), 6.0 * random.unit() - 3.0);
+    let at = |x: &Array2<f64>| linear(x, &w, Some(&b)).unwrap();
+    let mixed = at(&(&x * share + &other * (1.0 - share)));
+    assert_close(&mixed, &(at(&x) * share + at(&other) * (1.0 - share)), 1e-12);
 }
 
 fn a_permutation_of_rows_permutes_the_result(random: &mut Random) {

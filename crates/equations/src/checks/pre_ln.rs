@@ -74,12 +74,21 @@ fn does_not_know_positions(random: &mut Random) {
     assert_close(&permuted, &run(&block, &x).select(Axis(0), &order), 1e-10);
 }
 
-/// The gradients of the two norms are not the same array.
+/// The first norm decides what attention reads, the second what the feed-forward network reads, and each has a gradient of
+/// its own.
 fn the_two_norms_are_two(random: &mut Random) {
     let (block, x) = draw(random);
-    let (y, tape) = block.forward(&x, &Ragged::one(x.nrows()), &Mask::None).unwrap();
+    let rows = Ragged::one(x.nrows());
+    let (y, tape) = block.forward(&x, &rows, &Mask::None).unwrap();
+    let (h, _) = block.norm_1.forward(&x).unwrap();
+    assert_eq!(tape.attn.w_q.x, h);
+    let (a, _) = block.attn.forward(&h, &h, &rows, &rows, &Mask::None).unwrap();
+    assert_eq!(tape.ffn.w_1.x, block.norm_2.forward(&(a + &x)).unwrap().0);
     let mut grad = block.zeros_like();
     block.backward(&tape, &random.uniform(y.dim(), 1.0), &mut grad);
+    for norm in [&grad.norm_1, &grad.norm_2] {
+        assert!(norm.gamma.iter().any(|&g| g != 0.0));
+    }
     assert_ne!(grad.norm_1.gamma, grad.norm_2.gamma);
 }
 
