@@ -66,6 +66,7 @@ pub mod smooth_l1;
 pub mod soft_cross_entropy;
 pub mod softmax;
 pub mod symmetric_kl;
+mod tied;
 pub mod tied_decoder;
 pub mod vision_transformer;
 pub mod warm_up;
