@@ -10,14 +10,14 @@ use mmt_tests::{root, sources};
 /// Files over 200 lines without their tests, with the number of lines that they may have.
 const LONG_FILES: &[(&str, usize)] = &[
     // One formula whose page is long: two streams of masks, tiles, samples and heads, kernels.
-    ("crates/blocks/src/attention.rs", 240),
+    ("crates/blocks/src/attention.rs", 250),
     ("crates/blocks/src/encoder_decoder.rs", 230),
     ("crates/blocks/src/flash_attention.rs", 290),
     ("crates/blocks/src/heads.rs", 260),
-    ("crates/blocks/src/mask.rs", 260),
+    ("crates/blocks/src/mask.rs", 280),
     ("crates/blocks/src/multi_head.rs", 220),
     ("crates/objectives/src/label_smoothing.rs", 230),
-    ("crates/tensor/src/ops/packed.rs", 260),
+    ("crates/tensor/src/ops/packed.rs", 210),
     ("crates/tensor/src/ops/conv.rs", 320),
     ("crates/tokenizers/src/image/roi_align.rs", 230),
     // The only file of its kind by design: memory, the file format, the terminal.
@@ -48,8 +48,6 @@ const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[
     ("crates/blocks/src/flash_attention.rs", "flash_backward", 60),
     ("crates/tensor/src/ops/cross_entropy.rs", "cross_entropy", 44),
     ("crates/tensor/src/ops/frozen_norm.rs", "frozen_norm", 51),
-    ("crates/tensor/src/ops/layer_norm.rs", "layer_norm", 41),
-    ("crates/tensor/src/ops/layer_norm.rs", "layer_norm_backward", 57),
     // Tables in the form of code: letters, names of foreign arrays, lines of a page.
     ("crates/cli/src/terminal.rs", "ascii", 105),
     ("crates/cli/src/equations.rs", "list", 53),

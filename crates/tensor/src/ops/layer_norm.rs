@@ -76,17 +76,20 @@ pub fn layer_norm<R: Real>(
     );
     let matrix = |list| Array2::from_shape_vec((n, d), list).expect("n rows");
     let tape = LayerNormTape { x: matrix(kept), mean: mean.into(), rstd: rstd.into() };
+    let y = matrix(y);
+    check_result(&tape, &gamma, &beta, &y)?;
+    Ok((y, tape))
+}
+
+/// Refuses what is not a number, and says where it came in. `y` is read only where it may have overflowed.
+fn check_result<R: Real>(tape: &LayerNormTape<R>, gamma: &[R], beta: &[R], y: &ArrayRef2<R>) -> Result<()> {
     if !tape.rstd.iter().all(|r| r.is_finite() && *r > R::of(0.0)) {
         check_finite("layer_norm: x", &tape.x)?;
         return Err(Error::NonFinite { at: "layer_norm: variance of x" });
     }
-    check_finite("layer_norm: gamma", &ArrayView1::from(&gamma))?;
-    check_finite("layer_norm: beta", &ArrayView1::from(&beta))?;
-    let y = matrix(y);
-    if !in_range(&gamma, &beta) {
-        check_finite("layer_norm: y", &y)?;
-    }
-    Ok((y, tape))
+    check_finite("layer_norm: gamma", &ArrayView1::from(gamma))?;
+    check_finite("layer_norm: beta", &ArrayView1::from(beta))?;
+    if in_range(gamma, beta) { Ok(()) } else { check_finite("layer_norm: y", y) }
 }
 
 /// Whether `|γ| d + |β|` is a number: then so is every `|y| ≤ |γ| √d + |β|`, whatever `x` is, and nobody has to look.

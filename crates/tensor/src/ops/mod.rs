@@ -19,6 +19,8 @@ pub mod matmul;
 pub mod max_pool;
 #[cfg(target_arch = "x86_64")]
 mod packed;
+#[cfg(target_arch = "x86_64")]
+mod panel;
 pub mod quick_gelu;
 #[cfg(target_arch = "x86_64")]
 mod register;

@@ -9,7 +9,8 @@ use std::arch::x86_64::{
     _mm512_mask_storeu_ps, _mm512_maskz_loadu_pd, _mm512_maskz_loadu_ps, _mm512_set1_pd, _mm512_set1_ps,
 };
 
-use super::packed::{Matrix, tile};
+use super::packed::tile;
+use super::panel::Matrix;
 
 /// A vector register, and the largest tile of a product that the registers of its kind hold.
 ///

@@ -1,0 +1,74 @@
+//! Matrices in memory, and copies of their lines in the order in which a product reads them.
+
+/// A matrix in memory: where it begins, and the distances between its rows and between its columns.
+#[derive(Clone, Copy)]
+pub(super) struct Matrix<P> {
+    pub(super) at: P,
+    pub(super) row: isize,
+    pub(super) column: isize,
+}
+
+impl<P> Matrix<P> {
+    pub(super) fn offset(&self, row: usize, column: usize) -> isize {
+        row as isize * self.row + column as isize * self.column
+    }
+}
+
+impl<T> Matrix<*const T> {
+    /// The part that begins at an element.
+    ///
+    /// # Safety
+    /// The matrix has the element.
+    #[allow(unsafe_code)]
+    pub(super) unsafe fn part(self, row: usize, column: usize) -> Self {
+        // SAFETY: the caller's promise.
+        Matrix { at: unsafe { self.at.offset(self.offset(row, column)) }, ..self }
+    }
+}
+
+/// Copies `count <= width` lines of `depth` numbers, the rows of a matrix, to `panel[k * width + line]`. What stands
+/// in the places of missing lines does not matter: nobody reads it, or only into columns that are not stored.
+///
+/// # Safety
+/// The lines are valid for reads, the panel for writes of `width * depth` numbers.
+#[allow(unsafe_code)]
+#[inline(always)]
+pub(super) unsafe fn pack<T: Copy>(
+    lines: Matrix<*const T>,
+    count: usize,
+    depth: usize,
+    width: usize,
+    panel: *mut T,
+) {
+    // SAFETY: all offsets are within `count` lines of `depth` numbers and within the panel.
+    unsafe {
+        if lines.row == 1 {
+            for k in 0..depth {
+                let (from, to) = (lines.at.offset(lines.offset(0, k)), panel.add(k * width));
+                if count == width {
+                    to.copy_from_nonoverlapping(from, width);
+                } else {
+                    to.copy_from_nonoverlapping(from, count);
+                }
+            }
+            return;
+        }
+        // Four lines at a time: many lines whose distance is a power of two would share a place in the cache.
+        let mut first = 0;
+        while first + 4 <= count {
+            let four: [_; 4] = std::array::from_fn(|i| lines.at.offset(lines.offset(first + i, 0)));
+            for k in 0..depth {
+                let to = panel.add(k * width + first);
+                for (i, from) in four.iter().enumerate() {
+                    *to.add(i) = *from.offset(lines.offset(0, k));
+                }
+            }
+            first += 4;
+        }
+        for line in first..count {
+            for k in 0..depth {
+                *panel.add(k * width + line) = *lines.at.offset(lines.offset(line, k));
+            }
+        }
+    }
+}
