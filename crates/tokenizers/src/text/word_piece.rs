@@ -218,8 +218,12 @@ mod tests {
     fn a_hundred_letters_are_a_word_and_one_more_is_not() {
         assert_eq!(shown(&"a".repeat(100), Reading::UNCASED).len(), 100);
         assert_eq!(shown(&"a".repeat(101), Reading::UNCASED), pairs(&[("[UNK]", &"a".repeat(101))]));
-        // Letters are counted, not bytes.
+        // Letters are counted as they are looked up, and not bytes.
         assert_eq!(shown(&"á".repeat(100), Reading::UNCASED).len(), 100);
+        let vocabulary = Vocabulary::parse(format!("{WORDS}\né\n##é").as_bytes()).unwrap();
+        let words = WordPiece::new(vocabulary, Reading::CASED).unwrap();
+        assert_eq!(words.pieces(&"é".repeat(100)).len(), 100);
+        assert_eq!(words.pieces(&"é".repeat(101)).len(), 1);
     }
 
     #[test]
