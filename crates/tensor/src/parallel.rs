@@ -5,16 +5,15 @@
 
 mod elements;
 mod fork;
+mod questions;
 mod rows;
 
 use ndarray::{Array, ArrayRef, CowArray, Dimension};
 
-pub use elements::{
-    all_backwards, all_finite, copy, for_chunks, for_chunks_of, map_blocks, map_elements, try_map_elements,
-    zip_elements,
-};
+pub use elements::{copy, for_chunks, for_chunks_of, map_elements, try_map_elements, zip_elements};
 pub use fork::{for_each, map, map_parts, try_map, try_map_parts};
 pub(crate) use fork::{fork_parts, free_threads};
+pub use questions::{all_backwards, all_finite, map_blocks};
 pub use rows::{fold_rows, for_rows, new_rows, new_rows_and_sums, new_rows_of};
 
 use crate::Real;

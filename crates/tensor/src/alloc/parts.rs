@@ -24,6 +24,26 @@ impl<'a, R: Real> Part<'a, R> {
         }
     }
 
+    /// How many numbers.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.memory.len()
+    }
+
+    /// Whether there is no number.
+    pub fn is_empty(&self) -> bool {
+        self.memory.is_empty()
+    }
+
+    /// Writes `f(i)` to every place `i`.
+    #[inline(always)]
+    pub fn write(self, mut f: impl FnMut(usize) -> R) {
+        for (i, number) in self.memory.iter_mut().enumerate() {
+            number.write(f(i));
+        }
+        self.set.fetch_add(self.memory.len(), Ordering::Relaxed);
+    }
+
     /// Rows of `width` elements, the last one perhaps shorter, each set to zero when its turn comes.
     #[inline(always)]
     pub fn rows(self, width: usize) -> impl Iterator<Item = &'a mut [R]> {
@@ -39,7 +59,7 @@ impl<'a, R: Real> Part<'a, R> {
 /// shorter, and as many parts of every list. Each thread can set its own parts to zero.
 ///
 /// # Panics
-/// If `make` drops a part without asking for its zeros, and if the lists have different numbers of parts.
+/// If `make` drops a part without writing it, and if the lists have different numbers of parts.
 pub fn in_parts<R: Real, const N: usize>(
     sizes: [usize; N],
     lengths: [usize; N],
@@ -84,6 +104,16 @@ mod tests {
             }
             assert_eq!(lists.map(|list| list.len()), [size, 2 * size]);
         }
+    }
+
+    #[test]
+    fn a_part_can_be_written_at_once() {
+        let [list] = in_parts::<f64, 1>([5], [3], |parts| {
+            for (i, [part]) in parts.into_iter().enumerate() {
+                part.write(|x| x as f64 + 10.0 * i as f64);
+            }
+        });
+        assert_eq!(list, [0.0, 1.0, 2.0, 10.0, 11.0]);
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::{Array, ArrayRef, Dimension};
 
-use super::fork::{GRAIN, fork_parts, free_threads, in_blocks, map};
-use super::{contiguous, elements, new_rows};
+use super::fork::{GRAIN, fork_parts, free_threads, in_blocks, new_blocks};
+use super::{contiguous, elements};
+use crate::alloc::Part;
 use crate::simd::vectorize;
 use crate::{Error, Real, Result};
 
@@ -20,15 +21,16 @@ pub fn map_elements<R: Real, D: Dimension>(
 ) -> Array<R, D> {
     let x = contiguous(x);
     let (shape, x) = (x.raw_dim(), elements(&x));
-    new_rows(
+    new_elements(
         shape,
-        CHUNK,
         cost,
         #[inline(always)]
-        |c, y| {
-            for (y, &x) in y.iter_mut().zip(&x[c * CHUNK..]) {
-                *y = f(x);
-            }
+        |at, y| {
+            let x = &x[at..at + y.len()];
+            y.write(
+                #[inline(always)]
+                |i| f(x[i]),
+            );
         },
     )
 }
@@ -53,17 +55,19 @@ pub fn try_map_elements<R: Real, D: Dimension>(
     let x = contiguous(x);
     let (shape, x) = (x.raw_dim(), elements(&x));
     let bad = AtomicBool::new(false);
-    let y = new_rows(
+    let y = new_elements(
         shape,
-        CHUNK,
         cost,
         #[inline(always)]
-        |c, y| {
-            let mut finite = true;
-            for (y, &x) in y.iter_mut().zip(&x[c * CHUNK..]) {
-                finite &= x.is_finite();
-                *y = f(x);
-            }
+        |at, y| {
+            let (x, mut finite) = (&x[at..at + y.len()], true);
+            y.write(
+                #[inline(always)]
+                |i| {
+                    finite &= x[i].is_finite();
+                    f(x[i])
+                },
+            );
             if !finite {
                 bad.store(true, Ordering::Relaxed);
             }
@@ -83,17 +87,36 @@ pub fn zip_elements<R: Real, D: Dimension>(
     let (x, y) = (contiguous(x), contiguous(y));
     let shape = x.raw_dim();
     let (x, y) = (elements(&x), elements(&y));
-    new_rows(
+    new_elements(
         shape,
-        CHUNK,
         cost,
         #[inline(always)]
-        |c, z| {
-            for ((z, &x), &y) in z.iter_mut().zip(&x[c * CHUNK..]).zip(&y[c * CHUNK..]) {
-                *z = f(x, y);
-            }
+        |at, z| {
+            let (x, y) = (&x[at..at + z.len()], &y[at..at + z.len()]);
+            z.write(
+                #[inline(always)]
+                |i| f(x[i], y[i]),
+            );
         },
     )
+}
+
+/// A new array of `shape`, made by `f(first, part)` in parts, of which `first` is the index of the first element.
+fn new_elements<R: Real, D: Dimension>(
+    shape: D,
+    cost: usize,
+    f: impl Fn(usize, Part<R>) + Send + Sync,
+) -> Array<R, D> {
+    let block = CHUNK * (GRAIN / 4).div_ceil(CHUNK * cost);
+    let run = |b: usize, [part]: [Part<R>; 1]| {
+        vectorize::<R, _>(
+            #[inline(always)]
+            || f(b * block, part),
+        );
+    };
+    let size = shape.size();
+    let [list] = new_blocks([size], [block], size.saturating_mul(cost) >= GRAIN, &run);
+    Array::from_shape_vec(shape, list).expect("the elements of the shape")
 }
 
 /// `f(first, chunk)` for consecutive chunks of `out`, where `first` is the index of the first element of a chunk.
@@ -136,50 +159,4 @@ fn chunks_of<'a, R, const N: usize>(out: [&'a mut [R]; N], x: &'a [R]) -> Vec<([
         out.chunks_mut(CHUNK)
     });
     x.chunks(CHUNK).map(|x| (rest.each_mut().map(|rest| rest.next().expect("as many chunks")), x)).collect()
-}
-
-/// `f` of every block of `size` elements, the last one shorter, in order; `cost` is that of an element.
-pub fn map_blocks<R: Real, T: Send>(
-    x: &[R],
-    size: usize,
-    cost: usize,
-    f: impl Fn(&[R]) -> T + Send + Sync,
-) -> Vec<T> {
-    map(x.len().div_ceil(size), size * cost, |b| {
-        vectorize::<R, _>(
-            #[inline(always)]
-            || f(&x[b * size..((b + 1) * size).min(x.len())]),
-        )
-    })
-}
-
-/// Whether no element is NaN or infinite.
-pub fn all_finite<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> bool {
-    const CHUNK: usize = 1 << 15;
-    let x = contiguous(x);
-    let x = elements(&x);
-    let finite = map(x.len().div_ceil(CHUNK), CHUNK, |c| {
-        let chunk = &x[c * CHUNK..((c + 1) * CHUNK).min(x.len())];
-        vectorize::<R, _>(
-            #[inline(always)]
-            || chunk.iter().fold(true, |finite, x| finite & x.is_finite()),
-        )
-    });
-    finite.into_iter().all(|finite| finite)
-}
-
-/// Whether `f` holds for every element; read from the last to the first, so that what comes next finds the first ones
-/// in the cache.
-pub fn all_backwards<R: Real>(x: &[R], f: impl Fn(R) -> bool + Send + Sync) -> bool {
-    const CHUNK: usize = 1 << 14;
-    let count = x.len().div_ceil(CHUNK);
-    let fine = map(count, CHUNK, |c| {
-        let c = count - 1 - c;
-        let chunk = &x[c * CHUNK..((c + 1) * CHUNK).min(x.len())];
-        vectorize::<R, _>(
-            #[inline(always)]
-            || chunk.iter().fold(true, |fine, &x| fine & f(x)),
-        )
-    });
-    fine.into_iter().all(|fine| fine)
 }
