@@ -60,33 +60,60 @@ fn class(layout: Layout) -> Option<(usize, Layout)> {
         return None;
     }
     let power = size.next_power_of_two();
-    let step = power / 8;
-    let steps = size.div_ceil(step); // 5, 6, 7 or 8
-    let block = Layout::from_size_align(steps * step, ALIGN).ok()?;
-    Some((4 * power.trailing_zeros() as usize + steps - 5, block))
+    let steps = size.div_ceil(power / 8); // 5, 6, 7 or 8
+    let class = 4 * power.trailing_zeros() as usize + steps - 5;
+    Some((class, block(class)?))
+}
+
+/// The blocks of a class: 5, 6, 7 or 8 eighths of a power of two.
+fn block(class: usize) -> Option<Layout> {
+    Layout::from_size_align((class % 4 + 5) * ((1 << (class / 4)) / 8), ALIGN).ok()
+}
+
+impl Freed {
+    /// Takes a block of a class out of the list.
+    fn take(&mut self, class: usize, size: usize) -> Option<*mut u8> {
+        let block = self.first[class] as *mut u8;
+        if block.is_null() {
+            return None;
+        }
+        // SAFETY: a block in the list was handed back by its owner, holds at least `LARGE` bytes and begins with the
+        // address that `give` wrote there.
+        #[allow(unsafe_code)]
+        let next = unsafe { block.cast::<usize>().read() };
+        self.first[class] = next;
+        self.bytes -= size;
+        Some(block)
+    }
+
+    /// Returns one of the largest blocks to the system; false if there is none.
+    fn shrink(&mut self) -> bool {
+        let largest = (0..CLASSES).rev().find(|&class| self.first[class] != 0);
+        let Some((class, layout)) = largest.and_then(|class| Some((class, block(class)?))) else {
+            return false;
+        };
+        let Some(block) = self.take(class, layout.size()) else { return false };
+        // SAFETY: it came from `System` with the layout of its class, and is no longer in the list.
+        #[allow(unsafe_code)]
+        unsafe {
+            System.dealloc(block, layout);
+        }
+        true
+    }
 }
 
 /// A freed block of a class.
 fn take(class: usize, size: usize) -> Option<*mut u8> {
-    let mut freed = FREED.lock().ok()?;
-    let block = freed.first[class] as *mut u8;
-    if block.is_null() {
-        return None;
-    }
-    // SAFETY: a block in the list was handed back by its owner, holds at least `LARGE` bytes and begins with the
-    // address that `give` wrote there.
-    #[allow(unsafe_code)]
-    let next = unsafe { block.cast::<usize>().read() };
-    freed.first[class] = next;
-    freed.bytes -= size;
-    Some(block)
+    FREED.lock().ok()?.take(class, size)
 }
 
-/// Keeps a block for later; false if enough are kept.
+/// Keeps a block for later, in place of larger ones if they are too many; false if it alone is too large.
 fn give(block: *mut u8, class: usize, size: usize) -> bool {
     let Ok(mut freed) = FREED.lock() else { return false };
-    if freed.bytes + size > LIMIT {
-        return false;
+    while freed.bytes + size > LIMIT {
+        if !freed.shrink() {
+            return false;
+        }
     }
     // SAFETY: the owner handed the block back, it is aligned to 64 bytes and holds at least `LARGE`.
     #[allow(unsafe_code)]
@@ -166,8 +193,8 @@ unsafe impl GlobalAlloc for Recycling {
     }
 }
 
-#[cfg(test)]
 #[allow(unsafe_code)]
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -239,5 +266,32 @@ mod tests {
         }
         assert_eq!(live(), before);
         assert!(FREED.lock().unwrap().bytes <= LIMIT);
+    }
+
+    #[test]
+    fn a_small_block_is_kept_in_place_of_a_large_one() {
+        let _one = ONE_AT_A_TIME.lock();
+        while FREED.lock().unwrap().shrink() {}
+        let (big, small) = (layout(LIMIT / 4), layout(5 * LARGE));
+        // SAFETY: as above.
+        unsafe {
+            let blocks: Vec<_> = (0..4).map(|_| Recycling.alloc(big)).collect();
+            let at = Recycling.alloc(small);
+            blocks.into_iter().for_each(|block| Recycling.dealloc(block, big));
+            assert!(FREED.lock().unwrap().bytes + small.size() > LIMIT, "the list is full");
+            Recycling.dealloc(at, small);
+            assert_eq!(Recycling.alloc(small), at);
+            Recycling.dealloc(at, small);
+        }
+        assert!(FREED.lock().unwrap().bytes <= LIMIT);
+    }
+
+    #[test]
+    fn the_blocks_of_a_class_are_those_of_its_sizes() {
+        for size in [LARGE, 5 << 14, 6 << 14, 7 << 14, 8 << 14, (8 << 14) + 1, 1 << 30] {
+            let (number, found) = class(layout(size)).unwrap();
+            assert_eq!(block(number), Some(found));
+            assert!(found.size() >= size && found.size() * 4 <= size * 5, "{size}");
+        }
     }
 }
