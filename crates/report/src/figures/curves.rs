@@ -56,7 +56,7 @@ pub fn curves(
     }
     for (value, words) in marks {
         svg.line("mark", (LEFT, y(*value)), (WIDTH - RIGHT, y(*value)));
-        svg.text("mark-name", (LEFT + 6.0, y(*value) - 5.0), Anchor::Start, words);
+        svg.text("mark-name", (WIDTH - RIGHT, y(*value) - 5.0), Anchor::End, words);
     }
     let mut names: Vec<(f64, f64, usize, &str)> = Vec::new();
     for curve in curves {
