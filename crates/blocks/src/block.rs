@@ -35,6 +35,19 @@ pub struct BlockConfig {
 }
 
 impl BlockConfig {
+    /// Two heads of width two: the smallest block, for tests.
+    #[cfg(test)]
+    pub(crate) fn small() -> Self {
+        BlockConfig {
+            width: 4,
+            heads: 2,
+            hidden: 6,
+            activation: Activation::Relu,
+            eps: 1e-5,
+            attention: AttentionKind::Plain,
+        }
+    }
+
     /// A layer norm of a block.
     pub fn norm<R: Real>(&self) -> LayerNorm<R> {
         LayerNorm::new(self.width, self.eps)

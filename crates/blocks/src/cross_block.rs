@@ -114,19 +114,12 @@ mod tests {
     use mmt_tensor::testing::{check_module, qres};
 
     use super::*;
-    use crate::{Activation, AttentionKind};
+    use crate::Activation;
 
     /// Samples of several lengths, of which each looks at a context of its own, with some of its rows hidden.
     #[test]
     fn gradients_of_both_orders() {
-        let config = BlockConfig {
-            width: 4,
-            heads: 2,
-            hidden: 6,
-            activation: Activation::Gelu,
-            eps: 1e-5,
-            attention: AttentionKind::Plain,
-        };
+        let config = BlockConfig { activation: Activation::Gelu, ..BlockConfig::small() };
         let (rows, context_rows) = (Ragged::of_lengths([1, 2]), Ragged::of_lengths([2, 3]));
         let mask = Mask::Keys(vec![true, true, true, false, true]);
         for order in [NormOrder::Pre, NormOrder::Post] {

@@ -163,21 +163,14 @@ mod tests {
     use mmt_tensor::Random;
 
     use super::*;
-    use crate::{Activation, AttentionKind, BlockConfig, EncoderDecoderConfig, SinusoidalKind, Tying};
+    use crate::{BlockConfig, EncoderDecoderConfig, SinusoidalKind, Tying};
 
     fn model() -> EncoderDecoder<f64> {
         of_size(4, 1)
     }
 
     fn of_size(width: usize, decoder_depth: usize) -> EncoderDecoder<f64> {
-        let block = BlockConfig {
-            width,
-            heads: 2,
-            hidden: 6,
-            activation: Activation::Relu,
-            eps: 1e-5,
-            attention: AttentionKind::Plain,
-        };
+        let block = BlockConfig { width, ..BlockConfig::small() };
         let config = EncoderDecoderConfig {
             block,
             order: NormOrder::Pre,

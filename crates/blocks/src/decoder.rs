@@ -114,18 +114,10 @@ impl<R: Real> Decoder<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Activation, AttentionKind};
 
     #[test]
     fn a_stack_without_blocks_is_refused() {
-        let config = BlockConfig {
-            width: 4,
-            heads: 2,
-            hidden: 6,
-            activation: Activation::Relu,
-            eps: 1e-5,
-            attention: AttentionKind::Plain,
-        };
+        let config = BlockConfig::small();
         let error = Decoder::<f32>::new(NormOrder::Pre, 0, &config, 4, &mut Random::seed(0)).unwrap_err();
         assert_eq!(error.to_string(), "decoder: depth: must be positive, got 0");
     }

@@ -226,18 +226,11 @@ impl<R: Real> EncoderDecoder<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Activation, AttentionKind, BlockConfig, NormOrder, SinusoidalKind};
+    use crate::{BlockConfig, NormOrder, SinusoidalKind};
 
     fn config() -> EncoderDecoderConfig {
         EncoderDecoderConfig {
-            block: BlockConfig {
-                width: 4,
-                heads: 2,
-                hidden: 6,
-                activation: Activation::Relu,
-                eps: 1e-5,
-                attention: AttentionKind::Plain,
-            },
+            block: BlockConfig::small(),
             order: NormOrder::Post,
             encoder_depth: 1,
             decoder_depth: 1,

@@ -57,6 +57,11 @@ impl<R: Real> Encoder<R> {
         Ok(Encoder { blocks, norm, repeats: 1 })
     }
 
+    /// The blocks in the order in which they are run, all of them as often as the stack says.
+    pub fn runs(&self) -> impl Iterator<Item = &Block<R>> {
+        (0..self.repeats).flat_map(|_| &self.blocks)
+    }
+
     /// `x: [n, d]` → `[n, d]`
     ///
     /// # Errors
@@ -68,12 +73,10 @@ impl<R: Real> Encoder<R> {
         mask: &Mask,
     ) -> Result<(Array2<R>, EncoderTape<R>)> {
         let (mut x, mut blocks) = (x.to_owned(), vec![]);
-        for _ in 0..self.repeats {
-            for block in &self.blocks {
-                let (y, tape) = block.forward(&x, rows, mask)?;
-                blocks.push(tape);
-                x = y;
-            }
+        for block in self.runs() {
+            let (y, tape) = block.forward(&x, rows, mask)?;
+            blocks.push(tape);
+            x = y;
         }
         let Some(norm) = &self.norm else { return Ok((x, EncoderTape { blocks, norm: None })) };
         let (y, norm) = norm.forward(&x)?;
@@ -106,18 +109,10 @@ impl<R: Real> Encoder<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Activation, AttentionKind};
 
     #[test]
     fn a_stack_without_blocks_is_refused() {
-        let config = BlockConfig {
-            width: 4,
-            heads: 2,
-            hidden: 6,
-            activation: Activation::Relu,
-            eps: 1e-5,
-            attention: AttentionKind::Plain,
-        };
+        let config = BlockConfig::small();
         let error = Encoder::<f32>::new(NormOrder::Pre, 0, &config, &mut Random::seed(0)).unwrap_err();
         assert_eq!(error.to_string(), "encoder: depth: must be positive, got 0");
     }

@@ -2,7 +2,7 @@
 
 use mmt_tensor::ops::sum::sum;
 use mmt_tensor::ops::{OnEmpty, log_sum_exp};
-use mmt_tensor::parallel::{contiguous, for_rows};
+use mmt_tensor::parallel::{contiguous, new_rows};
 use mmt_tensor::{Error, Real, Result, check_finite, check_index, check_setting, check_shape, tree};
 use ndarray::{Array1, Array2, ArrayRef2};
 
@@ -110,8 +110,7 @@ pub fn label_smoothing<R: Real>(
     }
     let log_sums = log_sum_exp(z)?;
     let z = contiguous(z);
-    let mut losses = Array1::zeros(n);
-    for_rows(losses.as_slice_mut().expect("standard layout"), 1, k, |i, loss| {
+    let losses = new_rows(n, 1, k, |i, loss| {
         if let Some(y) = labels[i] {
             let z = z.row(i);
             let others =
@@ -147,13 +146,12 @@ pub fn label_smoothing_backward<R: Real>(
     dl: R,
 ) -> Array2<R> {
     let k = z.ncols();
-    let mut dz = Array2::zeros(z.raw_dim());
     if tape.counted == 0 {
-        return dz;
+        return Array2::zeros(z.raw_dim());
     }
     let z = contiguous(z);
     let (scale, shares) = (dl / R::of(tape.counted as f64), tape.shares);
-    for_rows(dz.as_slice_mut().expect("standard layout"), k, COST, |i, dz| {
+    new_rows(z.raw_dim(), k, COST, |i, dz| {
         let Some(y) = labels[i] else { return };
         for (dz, &z) in dz.iter_mut().zip(z.row(i)) {
             *dz = scale * ((z - tape.log_sums[i]).exp() - shares.other);
@@ -162,8 +160,7 @@ pub fn label_smoothing_backward<R: Real>(
         if let Some(pad) = shares.pad {
             dz[pad] += scale * shares.other;
         }
-    });
-    dz
+    })
 }
 
 impl LabelSmoothing {

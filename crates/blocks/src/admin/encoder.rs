@@ -158,22 +158,11 @@ fn scaled<R: Real>(norm: &LayerNorm<R>, omega: &Array1<R>) -> Result<LayerNorm<R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Activation, AttentionKind, OutputChange};
-
-    fn config() -> BlockConfig {
-        BlockConfig {
-            width: 4,
-            heads: 2,
-            hidden: 6,
-            activation: Activation::Relu,
-            eps: 1e-5,
-            attention: AttentionKind::Plain,
-        }
-    }
+    use crate::OutputChange;
 
     #[test]
     fn a_stack_without_blocks_is_refused() {
-        let error = AdminEncoder::<f64>::new(0, &config(), &mut Random::seed(0)).unwrap_err();
+        let error = AdminEncoder::<f64>::new(0, &BlockConfig::small(), &mut Random::seed(0)).unwrap_err();
         assert_eq!(error.to_string(), "admin: depth: must be positive, got 0");
         let error = AdminEncoder::<f64> { blocks: vec![] }
             .initialize(AdminKind::Code, &Array2::ones((2, 4)), &Ragged::one(2), &Mask::None)
@@ -183,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_weight_of_zero_cannot_be_folded() {
-        let mut encoder = AdminEncoder::<f64>::new(2, &config(), &mut Random::seed(0)).unwrap();
+        let mut encoder = AdminEncoder::<f64>::new(2, &BlockConfig::small(), &mut Random::seed(0)).unwrap();
         encoder.blocks[1].shortcut_1.omega[2] = 0.0;
         assert_eq!(
             encoder.fold().unwrap_err().to_string(),
@@ -194,7 +183,8 @@ mod tests {
     #[test]
     fn a_weight_that_is_not_finite_cannot_be_folded() {
         for bad in [f64::NAN, f64::INFINITY] {
-            let mut encoder = AdminEncoder::<f64>::new(2, &config(), &mut Random::seed(0)).unwrap();
+            let mut encoder =
+                AdminEncoder::<f64>::new(2, &BlockConfig::small(), &mut Random::seed(0)).unwrap();
             encoder.blocks[0].shortcut_2.omega[1] = bad;
             assert_eq!(encoder.fold().unwrap_err().to_string(), "admin: omega: not a finite number");
         }
@@ -202,7 +192,7 @@ mod tests {
 
     #[test]
     fn an_initialization_that_fails_changes_nothing() {
-        let mut encoder = AdminEncoder::<f64>::new(2, &config(), &mut Random::seed(0)).unwrap();
+        let mut encoder = AdminEncoder::<f64>::new(2, &BlockConfig::small(), &mut Random::seed(0)).unwrap();
         let (rows, x) = (Ragged::one(3), Random::seed(1).normal((3, 4), 1.0));
         let scale = OutputChange::Constant;
         encoder.initialize(AdminKind::Closed { scale }, &x, &rows, &Mask::None).unwrap();

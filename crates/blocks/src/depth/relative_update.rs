@@ -4,7 +4,7 @@ use mmt_tensor::optim::{Norm, global_norm};
 use mmt_tensor::{Error, Ragged, Real, Result, check_index, check_setting, check_shape};
 use ndarray::{Array2, ArrayRef2};
 
-use crate::{Block, Encoder, Mask};
+use crate::{Encoder, Mask};
 
 /// The size of the change of every layer, relative to what it changes.
 ///
@@ -57,15 +57,10 @@ pub fn states<R: Real>(
     mask: &Mask,
 ) -> Result<Vec<Array2<R>>> {
     let mut states = vec![x.to_owned()];
-    for block in runs(encoder) {
+    for block in encoder.runs() {
         states.push(block.forward(&states[states.len() - 1], rows, mask)?.0);
     }
     Ok(states)
-}
-
-/// The blocks in the order in which they are run, all of them as often as the stack says.
-fn runs<R>(encoder: &Encoder<R>) -> impl Iterator<Item = &Block<R>> {
-    (0..encoder.repeats).flat_map(|_| &encoder.blocks)
 }
 
 /// The output of a Pre-LN stack in which block `first` and the one after it read the same state.
@@ -86,7 +81,7 @@ pub fn parallel_pair<R: Real>(
     rows: &Ragged,
     mask: &Mask,
 ) -> Result<Array2<R>> {
-    let blocks: Vec<_> = runs(encoder).collect();
+    let blocks: Vec<_> = encoder.runs().collect();
     check_index("parallel_pair: first", first, blocks.len().saturating_sub(1))?;
     let mut x = x.to_owned();
     for (i, block) in blocks.iter().enumerate() {

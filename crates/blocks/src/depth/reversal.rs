@@ -124,17 +124,9 @@ fn check_rows(ids: &[usize], rows: &Ragged) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Activation, AttentionKind};
 
     fn model() -> Reverser<f64> {
-        let config = BlockConfig {
-            width: 4,
-            heads: 2,
-            hidden: 6,
-            activation: Activation::Relu,
-            eps: 1e-5,
-            attention: AttentionKind::Plain,
-        };
+        let config = BlockConfig::small();
         Reverser::new(NormOrder::Pre, 1, (5, 3), &config, &mut Random::seed(1)).unwrap()
     }
 

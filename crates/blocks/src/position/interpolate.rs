@@ -1,6 +1,6 @@
 //! A table of positions for another number of patches.
 
-use mmt_tensor::parallel::for_rows;
+use mmt_tensor::parallel::new_rows;
 use mmt_tensor::{Error, Real, Result, check_finite, check_not_empty, check_setting, check_shape};
 use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, Axis, concatenate, s};
 
@@ -71,8 +71,7 @@ pub fn resize_grid<R: Real>(grid: &ArrayRef3<R>, (h, w): (usize, usize)) -> Resu
     check_setting("resize_grid: size", h > 0 && w > 0, || format!("must be positive, got {h}x{w}"))?;
     let (g_h, g_w, d) = grid.dim();
     let (rows, columns) = (taps::<R>(g_h, h), taps::<R>(g_w, w));
-    let mut y = Array3::zeros((h, w, d));
-    for_rows(y.as_slice_mut().expect("standard layout"), d, 8, |at, y| {
+    let y = new_rows((h, w, d), d, 8, |at, y| {
         for &(a, row_weight) in &rows[at / w] {
             for &(b, column_weight) in &columns[at % w] {
                 let weight = row_weight * column_weight;

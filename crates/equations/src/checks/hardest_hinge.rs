@@ -1,13 +1,15 @@
 //! Evidence for `eq-4-hinge-hardest`.
 
 use mmt_golden::Cases;
-use mmt_tensor::ops::sum::row_sums;
 use mmt_tensor::ops::{hardest_hinge, hardest_hinge_backward, hinge};
-use mmt_tensor::testing::{assert_close, assert_printed, check_backward};
+use mmt_tensor::testing::{assert_printed, check_backward};
 use mmt_tensor::{Dual, Random, Real, Result};
-use ndarray::{Array1, Array2, arr0};
+use ndarray::{Array2, arr0};
 
-use super::hinge::{MARGIN, draw, example, kept_and_broken};
+use super::hinge::{
+    MARGIN, example, has_a_gradient_whose_rows_sum_to_zero, is_invariant_to_a_shift_of_a_row,
+    is_zero_only_where_every_margin_is_kept,
+};
 use crate::{Property, properties};
 
 /// A number of the specification of pretraining, section 4.12.
@@ -32,15 +34,11 @@ pub const PROPERTIES: &[Property] = properties![
 ];
 
 fn it_is_zero_only_where_every_margin_is_kept(random: &mut Random) {
-    let (kept, broken, margin) = kept_and_broken(random);
-    assert_eq!(hardest_hinge(&kept, margin).unwrap(), 0.0);
-    assert!(hardest_hinge(&broken, margin).unwrap() > 0.0);
+    is_zero_only_where_every_margin_is_kept(random, hardest_hinge);
 }
 
 fn a_shift_of_a_row_changes_nothing(random: &mut Random) {
-    let (s, margin) = draw(random);
-    let shifted: Array2<f64> = &s + &random.uniform::<f64, _>((s.nrows(), 1), 5.0);
-    assert_close(&hardest_hinge(&shifted, margin).unwrap(), &hardest_hinge(&s, margin).unwrap(), 1e-13);
+    is_invariant_to_a_shift_of_a_row(random, hardest_hinge);
 }
 
 fn with_one_wrong_item_it_is_the_sum(random: &mut Random) {
@@ -49,9 +47,7 @@ fn with_one_wrong_item_it_is_the_sum(random: &mut Random) {
 }
 
 fn rows_of_the_gradient_sum_to_zero(random: &mut Random) {
-    let (s, margin) = draw(random);
-    let ds = hardest_hinge_backward(&s, margin, 1.0);
-    assert_close(&row_sums(&ds), &Array1::zeros(s.nrows()), 1e-14);
+    has_a_gradient_whose_rows_sum_to_zero(random, hardest_hinge_backward);
 }
 
 /// Golden cases.

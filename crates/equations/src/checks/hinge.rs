@@ -5,7 +5,7 @@ use mmt_tensor::ops::sum::row_sums;
 use mmt_tensor::ops::{hardest_hinge, hinge, hinge_backward, l2_normalize, matmul};
 use mmt_tensor::testing::{assert_close, assert_printed, check_backward, qres};
 use mmt_tensor::{Dual, Random, Real, Result};
-use ndarray::{Array1, Array2, arr0};
+use ndarray::{Array1, Array2, ArrayRef2, arr0};
 
 use crate::{Property, properties};
 
@@ -39,30 +39,48 @@ pub const PROPERTIES: &[Property] = properties![
     rows_of_the_gradient_sum_to_zero,
 ];
 
-pub(super) fn draw(random: &mut Random) -> (Array2<f64>, f64) {
+fn draw(random: &mut Random) -> (Array2<f64>, f64) {
     let b = 2 + random.below(6);
     (random.uniform((b, b), 1.0), 0.05 + random.unit())
 }
 
 /// Lifts the diagonal until every pair that belongs together wins by the margin, then lowers one again.
-pub(super) fn kept_and_broken(random: &mut Random) -> (Array2<f64>, Array2<f64>, f64) {
+pub(super) fn is_zero_only_where_every_margin_is_kept(
+    random: &mut Random,
+    loss: fn(&ArrayRef2<f64>, f64) -> Result<f64>,
+) {
     let (mut s, margin) = draw(random);
     s.diag_mut().iter_mut().for_each(|s| *s = 1.0 + margin);
-    let (mut broken, i) = (s.clone(), random.below(s.nrows()));
-    broken[(i, i)] = s[(i, (i + 1) % s.nrows())] + margin - 0.01;
-    (s, broken, margin)
+    assert_eq!(loss(&s, margin).unwrap(), 0.0);
+    let i = random.below(s.nrows());
+    s[(i, i)] = s[(i, (i + 1) % s.nrows())] + margin - 0.01;
+    assert!(loss(&s, margin).unwrap() > 0.0);
+}
+
+pub(super) fn is_invariant_to_a_shift_of_a_row(
+    random: &mut Random,
+    loss: fn(&ArrayRef2<f64>, f64) -> Result<f64>,
+) {
+    let (s, margin) = draw(random);
+    let shifted: Array2<f64> = &s + &random.uniform::<f64, _>((s.nrows(), 1), 5.0);
+    assert_close(&loss(&shifted, margin).unwrap(), &loss(&s, margin).unwrap(), 1e-13);
+}
+
+pub(super) fn has_a_gradient_whose_rows_sum_to_zero(
+    random: &mut Random,
+    backward: fn(&ArrayRef2<f64>, f64, f64) -> Array2<f64>,
+) {
+    let (s, margin) = draw(random);
+    let ds = backward(&s, margin, 1.0);
+    assert_close(&row_sums(&ds), &Array1::zeros(s.nrows()), 1e-14);
 }
 
 fn it_is_zero_only_where_every_margin_is_kept(random: &mut Random) {
-    let (kept, broken, margin) = kept_and_broken(random);
-    assert_eq!(hinge(&kept, margin).unwrap(), 0.0);
-    assert!(hinge(&broken, margin).unwrap() > 0.0);
+    is_zero_only_where_every_margin_is_kept(random, hinge);
 }
 
 fn a_shift_of_a_row_changes_nothing(random: &mut Random) {
-    let (s, margin) = draw(random);
-    let shifted: Array2<f64> = &s + &random.uniform::<f64, _>((s.nrows(), 1), 5.0);
-    assert_close(&hinge(&shifted, margin).unwrap(), &hinge(&s, margin).unwrap(), 1e-13);
+    is_invariant_to_a_shift_of_a_row(random, hinge);
 }
 
 fn it_is_no_less_than_that_of_the_hardest_pairs(random: &mut Random) {
@@ -71,9 +89,7 @@ fn it_is_no_less_than_that_of_the_hardest_pairs(random: &mut Random) {
 }
 
 fn rows_of_the_gradient_sum_to_zero(random: &mut Random) {
-    let (s, margin) = draw(random);
-    let ds = hinge_backward(&s, margin, 1.0);
-    assert_close(&row_sums(&ds), &Array1::zeros(s.nrows()), 1e-14);
+    has_a_gradient_whose_rows_sum_to_zero(random, hinge_backward);
 }
 
 /// Golden cases.

@@ -20,6 +20,16 @@ pub(super) fn is_invariant_to_a_shift(random: &mut Random, loss: impl Fn(&Array2
     assert_close(&loss(&(&y + shift), &(&t + shift)), &loss(&y, &t), 1e-12);
 }
 
+pub(super) fn is_zero_at_the_target(
+    random: &mut Random,
+    loss: impl Fn(&Array2<f64>, &Array2<f64>) -> f64,
+    backward: impl Fn(&Array2<f64>, &Array2<f64>) -> Array2<f64>,
+) {
+    let y = draw(random).0;
+    assert_eq!(loss(&y, &y), 0.0);
+    assert_eq!(backward(&y, &y), Array2::<f64>::zeros(y.dim()));
+}
+
 /// The golden case of a loss of [`example`].
 pub(super) fn golden<R: Real>(cases: &mut Cases<R>, name: &str, loss: R, dy: &Array2<R>) {
     let (y, t) = example::<R>();

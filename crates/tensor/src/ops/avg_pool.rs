@@ -5,7 +5,7 @@ use ndarray::{Array, Array2, ArrayRef, ArrayRef2, Dimension};
 use crate::ops::max_pool::{Pool, pooled};
 use crate::ops::sum::sum;
 use crate::ops::window::Windows;
-use crate::parallel::{all_finite, contiguous, elements, for_each, for_rows, slice_of};
+use crate::parallel::{all_finite, contiguous, elements, for_each, new_rows, slice_of};
 use crate::{Error, Real, Result, check_finite, check_not_empty, check_setting};
 
 /// What a mean over a window divides by.
@@ -126,12 +126,11 @@ pub fn global_avg_pool<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Result<Arra
     let at = "global_avg_pool: x";
     check_setting(at, x.ndim() > 2, || format!("expected [batch, c, size..], got {:?}", x.shape()))?;
     check_not_empty(at, x)?;
-    let mut y = Array2::zeros((x.shape()[0], x.shape()[1]));
-    let x = contiguous(x);
-    let pixels = x.len() / y.len();
+    let (shape, x) = ((x.shape()[0], x.shape()[1]), contiguous(x));
+    let pixels = x.len() / (shape.0 * shape.1);
     let numbers = elements(&x);
-    for_rows(
-        slice_of(&mut y),
+    let y = new_rows(
+        shape,
         1,
         pixels,
         #[inline(always)]
@@ -153,18 +152,16 @@ pub fn global_avg_pool<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Result<Arra
 ///
 /// Derivation: `∂y_c / ∂x_{cuv} = 1/n`.
 pub fn global_avg_pool_backward<R: Real, D: Dimension>(x: &ArrayRef<R, D>, dy: &ArrayRef2<R>) -> Array<R, D> {
-    let mut dx = Array::zeros(x.raw_dim());
     let pixels = x.len() / dy.len();
     let dy = contiguous(dy);
     let dy = elements(&dy);
-    for_rows(
-        slice_of(&mut dx),
+    new_rows(
+        x.raw_dim(),
         pixels,
         1,
         #[inline(always)]
         |i, dx| dx.fill(dy[i] / R::of(pixels as f64)),
-    );
-    dx
+    )
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Cross entropy with hard labels.
 
-use ndarray::{Array1, Array2, ArrayRef2, Dim};
+use ndarray::{Array1, Array2, ArrayRef2};
 
 use crate::ops::log_softmax::log_sum_exp_row;
 use crate::ops::sum::sum;
-use crate::parallel::{contiguous, elements, for_rows, new_rows, slice_of};
+use crate::parallel::{contiguous, elements, new_rows};
 use crate::{Error, Real, Result, check_finite, check_index, check_shape, tree};
 
 /// Rough operations per element, for the decision to use threads.
@@ -65,9 +65,8 @@ pub fn cross_entropy<R: Real>(
     }
     let z_all = contiguous(z);
     let rows = elements(&z_all);
-    let mut log_sums = Array1::zeros(n);
-    for_rows(
-        slice_of(&mut log_sums),
+    let log_sums = new_rows(
+        n,
         1,
         COST * k,
         #[inline(always)]
@@ -117,7 +116,7 @@ pub fn cross_entropy_backward<R: Real>(
     let z = elements(&z);
     let scale = dl / R::of(tape.counted as f64);
     new_rows(
-        Dim([n, k]),
+        (n, k),
         k,
         COST,
         #[inline(always)]

@@ -3,7 +3,7 @@
 use ndarray::{Array, Array1, ArrayRef, ArrayRef1, Dimension};
 
 use crate::ops::sum::{sum, sum_of_2};
-use crate::parallel::{all_finite, contiguous, elements, for_rows, map, slice_of};
+use crate::parallel::{all_finite, contiguous, elements, map, new_rows};
 use crate::simd::vectorize;
 use crate::{Error, Real, Result, check_finite, check_not_empty, check_setting, check_shape};
 
@@ -68,10 +68,9 @@ pub fn frozen_norm<R: Real, D: Dimension>(
     })?;
     let x_all = contiguous(x);
     let (x_flat, rstd) = (elements(&x_all), statistics.rstd());
-    let mut y = Array::zeros(x.raw_dim());
     let pixels = pixels(x);
-    for_rows(
-        slice_of(&mut y),
+    let y = new_rows(
+        x.raw_dim(),
         pixels,
         3,
         #[inline(always)]
@@ -123,10 +122,10 @@ pub fn frozen_norm_backward<R: Real, D: Dimension>(
 ) -> Array<R, D> {
     let (c, pixels) = (gamma.len(), pixels(x));
     let (x, dy) = (contiguous(x), contiguous(dy));
-    let mut dx = Array::zeros(x.raw_dim());
+    let shape = x.raw_dim();
     let (x, dy, rstd) = (elements(&x), elements(&dy), statistics.rstd());
-    for_rows(
-        slice_of(&mut dx),
+    let dx = new_rows(
+        shape,
         pixels,
         2,
         #[inline(always)]

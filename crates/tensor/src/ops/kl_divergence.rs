@@ -6,7 +6,7 @@ use crate::ops::soft_cross_entropy::{
     SoftCrossEntropyTape, map_rows, soft_cross_entropy, soft_cross_entropy_backward,
 };
 use crate::ops::sum::{sum, sum_of};
-use crate::parallel::{contiguous, elements, for_rows, slice_of};
+use crate::parallel::{contiguous, elements, new_rows};
 use crate::{Real, Result};
 
 /// Rough operations per element, for the decision to use threads.
@@ -67,9 +67,8 @@ pub fn kl_divergence_targets_backward<R: Real>(
     let (z, t) = (contiguous(z), contiguous(t));
     let (z, t) = (elements(&z), elements(&t));
     let scale = dl / R::of(n as f64);
-    let mut dt = Array2::zeros((n, k));
-    for_rows(
-        slice_of(&mut dt),
+    new_rows(
+        (n, k),
         k,
         COST,
         #[inline(always)]
@@ -80,8 +79,7 @@ pub fn kl_divergence_targets_backward<R: Real>(
                 }
             }
         },
-    );
-    dt
+    )
 }
 
 #[cfg(test)]

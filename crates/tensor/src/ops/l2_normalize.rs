@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayRef2};
 
 use crate::ops::sum::{dot, sum_of};
-use crate::parallel::{contiguous, elements, for_rows, slice_of};
+use crate::parallel::{contiguous, elements, new_rows};
 use crate::{Error, Real, Result, check_finite, check_not_empty, check_setting, tree};
 
 /// Rough operations per element, for the decision to use threads.
@@ -53,16 +53,15 @@ pub fn l2_normalize<R: Real>(x: &ArrayRef2<R>, eps: Option<f64>) -> Result<(Arra
     let (n, d) = x.dim();
     let x_all = contiguous(x);
     let rows = elements(&x_all);
-    let (mut u, mut norms) = (Array2::zeros((n, d)), Array1::zeros(n));
-    for_rows(
-        slice_of(&mut norms),
+    let norms = new_rows(
+        n,
         1,
         COST * d,
         #[inline(always)]
         |i, norm| norm[0] = length(&rows[i * d..(i + 1) * d]),
     );
-    for_rows(
-        slice_of(&mut u),
+    let u = new_rows(
+        (n, d),
         d,
         COST,
         #[inline(always)]
@@ -116,9 +115,8 @@ pub fn l2_normalize_backward<R: Real>(tape: &L2NormalizeTape<R>, du: &ArrayRef2<
     let d = du.ncols();
     let (u, du) = (contiguous(&tape.u), contiguous(du));
     let (u, du) = (elements(&u), elements(&du));
-    let mut dx = Array2::zeros((tape.norms.len(), d));
-    for_rows(
-        slice_of(&mut dx),
+    new_rows(
+        (tape.norms.len(), d),
         d,
         COST,
         #[inline(always)]
@@ -135,8 +133,7 @@ pub fn l2_normalize_backward<R: Real>(tape: &L2NormalizeTape<R>, du: &ArrayRef2<
                 }
             }
         },
-    );
-    dx
+    )
 }
 
 #[cfg(test)]

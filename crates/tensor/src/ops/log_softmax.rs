@@ -3,7 +3,7 @@
 use ndarray::{Array, Array1, ArrayRef, ArrayRef1, Dimension};
 
 use crate::ops::sum::{max, sum, sum_of};
-use crate::parallel::{contiguous, elements, for_rows, slice_of};
+use crate::parallel::{contiguous, elements, new_rows};
 use crate::{Error, Real, Result, check_not_empty};
 
 /// Rough operations per element, for the decision to use threads.
@@ -30,9 +30,8 @@ pub fn log_sum_exp<R: Real, D: Dimension>(z: &ArrayRef<R, D>) -> Result<Array1<R
     let width = z.shape().last().copied().unwrap_or(1);
     let z = contiguous(z);
     let z = elements(&z);
-    let mut sums = Array::zeros(z.len() / width);
-    for_rows(
-        slice_of(&mut sums),
+    let sums = new_rows(
+        z.len() / width,
         1,
         COST * width,
         #[inline(always)]
@@ -80,10 +79,9 @@ pub fn log_sum_exp_backward<R: Real, D: Dimension>(
 ) -> Array<R, D> {
     let width = z.shape().last().copied().unwrap_or(1);
     let z = contiguous(z);
-    let mut dz = Array::zeros(z.raw_dim());
-    let z = elements(&z);
-    for_rows(
-        slice_of(&mut dz),
+    let (shape, z) = (z.raw_dim(), elements(&z));
+    new_rows(
+        shape,
         width,
         COST,
         #[inline(always)]
@@ -92,8 +90,7 @@ pub fn log_sum_exp_backward<R: Real, D: Dimension>(
                 *dz = ds[i] * (z - s[i]).exp();
             }
         },
-    );
-    dz
+    )
 }
 
 /// Logarithm of the softmax of every row.
@@ -115,10 +112,9 @@ pub fn log_softmax<R: Real, D: Dimension>(z: &ArrayRef<R, D>) -> Result<Array<R,
     let sums = log_sum_exp(z)?;
     let width = z.shape().last().copied().unwrap_or(1);
     let z = contiguous(z);
-    let mut l = Array::zeros(z.raw_dim());
-    let z = elements(&z);
-    for_rows(
-        slice_of(&mut l),
+    let (shape, z) = (z.raw_dim(), elements(&z));
+    Ok(new_rows(
+        shape,
         width,
         1,
         #[inline(always)]
@@ -127,8 +123,7 @@ pub fn log_softmax<R: Real, D: Dimension>(z: &ArrayRef<R, D>) -> Result<Array<R,
                 *l = z - sums[i];
             }
         },
-    );
-    Ok(l)
+    ))
 }
 
 /// Gradient of [`log_softmax`], given its output `l` and `l̄`.
@@ -145,10 +140,10 @@ pub fn log_softmax<R: Real, D: Dimension>(z: &ArrayRef<R, D>) -> Result<Array<R,
 pub fn log_softmax_backward<R: Real, D: Dimension>(l: &ArrayRef<R, D>, dl: &ArrayRef<R, D>) -> Array<R, D> {
     let width = l.shape().last().copied().unwrap_or(1);
     let (l, dl) = (contiguous(l), contiguous(dl));
-    let mut dz = Array::zeros(l.raw_dim());
+    let shape = l.raw_dim();
     let (l, dl) = (elements(&l), elements(&dl));
-    for_rows(
-        slice_of(&mut dz),
+    new_rows(
+        shape,
         width,
         COST,
         #[inline(always)]
@@ -159,8 +154,7 @@ pub fn log_softmax_backward<R: Real, D: Dimension>(l: &ArrayRef<R, D>, dl: &Arra
                 *dz = dl - l.exp() * sum;
             }
         },
-    );
-    dz
+    )
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ thread_local! {
 
 /// `c += a b`, or `c = a b` if `fresh`, for registers `V`. False, and nothing done, if neither the rows nor the columns
 /// of `c` are without gaps. Only for processors that have them.
-pub(crate) fn product<V: Register<Number: Default>>(
+pub(crate) fn product<V: Register>(
     a: ArrayView2<V::Number>,
     b: ArrayView2<V::Number>,
     mut c: ArrayViewMut2<V::Number>,
@@ -68,13 +68,18 @@ pub(crate) fn product<V: Register<Number: Default>>(
     true
 }
 
+/// Whether `a` is copied for a product with `m` columns.
+fn packs_a(m: usize) -> bool {
+    m > DIRECT
+}
+
 fn with_panels<V: Register>(
     panels: &'static LocalKey<Panels>,
     (n, k, m): (usize, usize, usize),
     f: impl FnOnce([*mut V::Number; 2]),
 ) {
     let depth = k.min(BLOCK);
-    let a = n.min(A_TILES * V::ROWS).next_multiple_of(V::ROWS) * depth;
+    let a = if packs_a(m) { n.min(A_TILES * V::ROWS).next_multiple_of(V::ROWS) * depth } else { 0 };
     let b = m.min(B_COLUMNS).next_multiple_of(2 * V::LANES) * depth;
     panels.with_borrow_mut(|panels| {
         for (panel, size) in panels.iter_mut().zip([a, b]) {
@@ -105,8 +110,7 @@ unsafe fn blocks<V: Register>(
             for p in (0..k).step_by(BLOCK) {
                 let depth = BLOCK.min(k - p);
                 for l in (0..columns).step_by(width) {
-                    let at = b.at.offset(b.offset(p, j + l));
-                    let lines = Matrix { at, row: b.column, column: b.row };
+                    let lines = b.part(p, j + l).transposed();
                     let count = width.min(columns - l);
                     pack(lines, count, depth, width, b_panels.add(l * depth));
                 }
@@ -114,7 +118,7 @@ unsafe fn blocks<V: Register>(
                     let rows = (A_TILES * V::ROWS).min(n - i);
                     let mut block = a.part(i, p);
                     let mut tile = V::ROWS as isize * block.row;
-                    if m > DIRECT {
+                    if packs_a(m) {
                         for l in (0..rows).step_by(V::ROWS) {
                             let lines = block.part(l, 0);
                             pack(lines, V::ROWS.min(rows - l), depth, V::ROWS, a_panels.add(l * depth));
@@ -133,7 +137,7 @@ unsafe fn blocks<V: Register>(
 /// All tiles of a block; `a` comes with the distance between its tiles.
 ///
 /// # Safety
-/// As for [`blocks`], with packed panels.
+/// As for [`blocks`], with a packed panel of `b`.
 #[allow(unsafe_code)]
 #[inline(always)]
 unsafe fn tiles<V: Register>(

@@ -24,6 +24,10 @@ impl<T> Matrix<*const T> {
         // SAFETY: the caller's promise.
         Matrix { at: unsafe { self.at.offset(self.offset(row, column)) }, ..self }
     }
+
+    pub(super) fn transposed(self) -> Self {
+        Matrix { row: self.column, column: self.row, ..self }
+    }
 }
 
 /// Copies `count <= width` lines of `depth` numbers, the rows of a matrix, to `panel[k * width + line]`. What stands

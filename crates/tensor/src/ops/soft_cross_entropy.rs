@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayRef2};
 
 use crate::ops::log_softmax::log_sum_exp;
 use crate::ops::sum::{dot, sum, sum_of_2};
-use crate::parallel::{contiguous, elements, for_rows, slice_of};
+use crate::parallel::{contiguous, elements, new_rows};
 use crate::simd::vectorize;
 use crate::{Error, Real, Result, check_finite, check_not_empty, check_shape, tree};
 
@@ -76,9 +76,8 @@ pub fn soft_cross_entropy_backward<R: Real>(
     let (z, t) = (contiguous(z), contiguous(t));
     let (z, t) = (elements(&z), elements(&t));
     let scale = dl / R::of(n as f64);
-    let mut dz = Array2::zeros((n, k));
-    for_rows(
-        slice_of(&mut dz),
+    new_rows(
+        (n, k),
         k,
         COST,
         #[inline(always)]
@@ -89,8 +88,7 @@ pub fn soft_cross_entropy_backward<R: Real>(
                 *dz = scale * (s * (z - tape.log_sums[i]).exp() - t);
             }
         },
-    );
-    dz
+    )
 }
 
 /// `f(i, a_i, b_i)` of every row.

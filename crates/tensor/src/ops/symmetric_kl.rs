@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayRef2};
 
 use crate::ops::log_softmax::log_softmax;
 use crate::ops::sum::{sum_of_2, total_of_2};
-use crate::parallel::{contiguous, elements, for_rows, slice_of};
+use crate::parallel::{contiguous, elements, new_rows};
 use crate::{Error, Real, Result, check_finite, check_not_empty, check_shape, tree};
 
 /// Rough operations per element, for the decision to use threads.
@@ -82,9 +82,8 @@ fn half<R: Real>(log_p: &ArrayRef2<R>, log_q: &ArrayRef2<R>, scale: R) -> Array2
     let k = log_p.ncols();
     let (p_all, q_all) = (contiguous(log_p), contiguous(log_q));
     let (log_p, log_q) = (elements(&p_all), elements(&q_all));
-    let mut dz = Array2::zeros(p_all.dim());
-    for_rows(
-        slice_of(&mut dz),
+    new_rows(
+        p_all.dim(),
         k,
         COST,
         #[inline(always)]
@@ -101,8 +100,7 @@ fn half<R: Real>(log_p: &ArrayRef2<R>, log_q: &ArrayRef2<R>, scale: R) -> Array2
                 *dz = scale * (p * (log_p - log_q - mean) + p - q);
             }
         },
-    );
-    dz
+    )
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::{Array, ArrayRef, Dimension};
 
-use super::fork::{GRAIN, fork_parts, free_threads, in_blocks, new_blocks};
+use super::fork::{GRAIN, each_part, new_blocks, worth_a_fork};
 use super::{contiguous, elements};
 use crate::alloc::Part;
 use crate::simd::vectorize;
@@ -115,7 +115,7 @@ fn new_elements<R: Real, D: Dimension>(
         );
     };
     let size = shape.size();
-    let [list] = new_blocks([size], [block], size.saturating_mul(cost) >= GRAIN, &run);
+    let [list] = new_blocks([size], [block], worth_a_fork(size, cost), &run);
     Array::from_shape_vec(shape, list).expect("the elements of the shape")
 }
 
@@ -127,8 +127,8 @@ pub fn for_chunks<R: Real>(out: &mut [R], cost: usize, f: impl Fn(usize, &mut [R
             || f(c * CHUNK, part),
         );
     };
-    let forked = out.len().saturating_mul(cost) >= GRAIN;
-    in_blocks(out, CHUNK, forked, &run);
+    let forked = worth_a_fork(out.len(), cost);
+    each_part(out.chunks_mut(CHUNK).collect(), forked, &run);
 }
 
 /// `f(parts, x)` for consecutive chunks of several arrays of one length, written to, and of `x`, read.
@@ -144,12 +144,7 @@ pub fn for_chunks_of<R: Real, const N: usize>(
             || f(parts, x),
         );
     };
-    let chunks = chunks_of(out, x);
-    if x.len().saturating_mul(cost) >= GRAIN && free_threads() > 1 {
-        fork_parts(chunks, &run);
-    } else {
-        chunks.into_iter().for_each(|chunk| run(0, chunk));
-    }
+    each_part(chunks_of(out, x), worth_a_fork(x.len(), cost), &run);
 }
 
 /// Chunks of several arrays of one length at the same places.

@@ -22,6 +22,11 @@ pub(crate) fn free_threads() -> usize {
     if BUSY.get() { 1 } else { rayon::current_num_threads() }
 }
 
+/// Whether `count` pieces of `cost` operations each are worth a fork.
+pub(super) fn worth_a_fork(count: usize, cost: usize) -> bool {
+    count > 1 && count.saturating_mul(cost) >= GRAIN && free_threads() > 1
+}
+
 /// `f(i)` for every `i < count` on all threads. The one place where this file hands work out, and without a type
 /// parameter: the scheduler is compiled once, not once for each loop. The functions below hand loops on as `&dyn Fn`
 /// for the same reason; each call of one is a piece of work that is worth a fork.
@@ -52,11 +57,11 @@ fn emptied<T>(cell: &Mutex<Option<T>>) -> T {
 
 /// `f(i)` for every `i`, in parallel if `count · cost` is worth it; the results in order.
 pub fn map<T: Send>(count: usize, cost: usize, f: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
-    map_dyn(count, count.saturating_mul(cost) >= GRAIN, &f)
+    map_dyn(count, worth_a_fork(count, cost), &f)
 }
 
 fn map_dyn<T: Send>(count: usize, forked: bool, f: &(dyn Fn(usize) -> T + Sync)) -> Vec<T> {
-    if count < 2 || !forked || free_threads() == 1 {
+    if !forked {
         return (0..count).map(f).collect();
     }
     let results: Vec<Mutex<Option<T>>> = (0..count).map(|_| Mutex::new(None)).collect();
@@ -99,24 +104,16 @@ pub fn try_map_parts<P: Send, T: Send>(
 /// `f(item)` for every item, in parallel if `cost` operations per item are worth it: for views into disjoint parts
 /// of one result.
 pub fn for_each<T: Send>(items: Vec<T>, cost: usize, f: impl Fn(T) + Send + Sync) {
-    let count = items.len();
-    if count < 2 || count.saturating_mul(cost) < GRAIN || free_threads() == 1 {
-        return items.into_iter().for_each(f);
-    }
-    fork_parts(items, &|_, item| f(item));
+    let forked = worth_a_fork(items.len(), cost);
+    each_part(items, forked, &|_, item| f(item));
 }
 
-/// `f(i, block)` for every block of `size` elements, the last one perhaps shorter, on all threads or on this one.
-pub(super) fn in_blocks<R: Real>(
-    out: &mut [R],
-    size: usize,
-    forked: bool,
-    f: &(dyn Fn(usize, &mut [R]) + Sync),
-) {
-    if forked && free_threads() > 1 {
-        fork_parts(out.chunks_mut(size).collect(), f);
+/// `f(i, parts[i])` for every piece of work, on all threads or on this one.
+pub(super) fn each_part<P: Send>(parts: Vec<P>, forked: bool, f: &(dyn Fn(usize, P) + Sync)) {
+    if forked && parts.len() > 1 {
+        fork_parts(parts, f);
     } else {
-        out.chunks_mut(size).enumerate().for_each(|(i, block)| f(i, block));
+        parts.into_iter().enumerate().for_each(|(i, part)| f(i, part));
     }
 }
 
@@ -127,11 +124,5 @@ pub(super) fn new_blocks<R: Real, const N: usize>(
     forked: bool,
     f: &(dyn Fn(usize, [Part<R>; N]) + Sync),
 ) -> [Vec<R>; N] {
-    alloc::in_parts(sizes, lengths, |parts| {
-        if forked && free_threads() > 1 {
-            fork_parts(parts, f);
-        } else {
-            parts.into_iter().enumerate().for_each(|(i, parts)| f(i, parts));
-        }
-    })
+    alloc::in_parts(sizes, lengths, |parts| each_part(parts, forked, f))
 }

@@ -24,17 +24,11 @@ pub fn map_blocks<R: Real, T: Send>(
 
 /// Whether no element is NaN or infinite.
 pub fn all_finite<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> bool {
-    const CHUNK: usize = 1 << 15;
-    let x = contiguous(x);
-    let x = elements(&x);
-    let finite = map(x.len().div_ceil(CHUNK), CHUNK, |c| {
-        let chunk = &x[c * CHUNK..((c + 1) * CHUNK).min(x.len())];
-        vectorize::<R, _>(
-            #[inline(always)]
-            || chunk.iter().fold(true, |finite, x| finite & x.is_finite()),
-        )
-    });
-    finite.into_iter().all(|finite| finite)
+    all_backwards(
+        elements(&contiguous(x)),
+        #[inline(always)]
+        |x| x.is_finite(),
+    )
 }
 
 /// Whether `f` holds for every element; read from the last to the first, so that what comes next finds the first ones

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use ndarray::{Array, Dimension};
+use ndarray::{Array, Dimension, IntoDimension};
 
-use super::fork::{GRAIN, free_threads, in_blocks, new_blocks};
+use super::fork::{GRAIN, each_part, free_threads, new_blocks, worth_a_fork};
 use crate::Real;
 use crate::alloc::Part;
 use crate::simd::vectorize;
@@ -34,17 +34,18 @@ pub fn for_rows<R: Real>(
             },
         );
     };
-    in_blocks(out, block * width, block < rows, &run);
+    each_part(out.chunks_mut(block * width).collect(), block < rows, &run);
 }
 
 /// A new array of `shape`, in rows of `width` elements, the last one perhaps shorter, which begin as zeros and are made
-/// by `f(i, row)`. Each thread sets a row to zero when its turn comes, while it is in its cache.
-pub fn new_rows<R: Real, D: Dimension>(
-    shape: D,
+/// by `f(i, row)`; `cost` is the rough number of operations per element. Each thread sets a row to zero when its turn comes, while it is in its cache.
+pub fn new_rows<R: Real, S: IntoDimension>(
+    shape: S,
     width: usize,
     cost: usize,
     f: impl Fn(usize, &mut [R]) + Send + Sync,
-) -> Array<R, D> {
+) -> Array<R, S::Dim> {
+    let shape = shape.into_dimension();
     let (size, width) = (shape.size(), width.max(1));
     let block = (GRAIN / 4).div_ceil(width * cost);
     let run = |b: usize, [part]: [Part<R>; 1]| {
@@ -57,7 +58,7 @@ pub fn new_rows<R: Real, D: Dimension>(
             },
         );
     };
-    let [list] = new_blocks([size], [block * width], size.saturating_mul(cost) >= GRAIN, &run);
+    let [list] = new_blocks([size], [block * width], worth_a_fork(size, cost), &run);
     Array::from_shape_vec(shape, list).expect("the elements of the shape")
 }
 
@@ -83,7 +84,7 @@ pub fn new_rows_of<R: Real, const N: usize>(
         );
     };
     let lengths = widths.map(|width| block * width);
-    new_blocks(widths.map(|width| count * width), lengths, count.saturating_mul(cost) >= GRAIN, &run)
+    new_blocks(widths.map(|width| count * width), lengths, worth_a_fork(count, cost), &run)
 }
 
 /// Sums over rows: `f(range, partial)` adds the rows of a block to a partial sum that starts at zero, and the
@@ -102,8 +103,7 @@ pub fn fold_rows<R: Real>(
         );
     };
     let blocks = rows.div_ceil(BLOCK);
-    let forked = rows.saturating_mul(cost) >= GRAIN;
-    let [partials] = new_blocks([blocks * width], [width], forked, &run);
+    let [partials] = new_blocks([blocks * width], [width], worth_a_fork(rows, cost), &run);
     add_in_order(into, &partials);
 }
 
@@ -128,8 +128,8 @@ pub fn new_rows_and_sums<R: Real>(
         );
     };
     let sizes = [count * width, count.div_ceil(BLOCK) * into.len()];
-    let forked = count.saturating_mul(cost) >= GRAIN;
-    let [rows, partials] = new_blocks(sizes, [BLOCK * width, into.len()], forked, &run);
+    let lengths = [BLOCK * width, into.len()];
+    let [rows, partials] = new_blocks(sizes, lengths, worth_a_fork(count, cost), &run);
     add_in_order(into, &partials);
     rows
 }
@@ -143,9 +143,8 @@ fn add_in_order<R: Real>(into: &mut [R], partials: &[R]) {
 
 /// Rows in a piece of work: all of them if that is little, otherwise enough to be worth a fork.
 fn block_rows(rows: usize, cost_of_row: usize) -> usize {
-    let threads = free_threads();
-    if threads == 1 || rows.saturating_mul(cost_of_row) < GRAIN {
+    if !worth_a_fork(rows, cost_of_row) {
         return rows.max(1);
     }
-    (GRAIN / 4).div_ceil(cost_of_row.max(1)).clamp(1, rows.div_ceil(threads))
+    (GRAIN / 4).div_ceil(cost_of_row.max(1)).clamp(1, rows.div_ceil(free_threads()))
 }

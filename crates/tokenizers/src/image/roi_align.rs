@@ -1,6 +1,6 @@
 //! Features of a box in an image, by bilinear sampling.
 
-use mmt_tensor::parallel::{contiguous, for_rows};
+use mmt_tensor::parallel::{contiguous, new_rows};
 use mmt_tensor::{Error, Real, Result, check_finite, check_index, check_not_empty, check_setting};
 use ndarray::{Array4, ArrayRef4};
 
@@ -72,17 +72,15 @@ pub fn roi_align<R: Real>(
     let grids: Vec<Grid<R>> = boxes.iter().map(|b| Grid::new(b, settings, rows, columns)).collect();
     let features = contiguous(features);
     let planes = features.as_slice().expect("standard layout");
-    let mut y = Array4::zeros((boxes.len(), channels, high, wide));
     let cost = 4 * grids.iter().map(Grid::samples).max().unwrap_or(1);
-    for_rows(y.as_slice_mut().expect("standard layout"), high * wide, cost, |at, y| {
+    Ok(new_rows((boxes.len(), channels, high, wide), high * wide, cost, |at, y| {
         let (n, c) = (at / channels, at % channels);
         let plane = &planes[(boxes[n].image * channels + c) * rows * columns..][..rows * columns];
         for (bin, y) in y.iter_mut().enumerate() {
             grids[n].each(bin / wide, bin % wide, |cell, weight| *y += weight * plane[cell]);
             *y *= grids[n].scale;
         }
-    });
-    Ok(y)
+    }))
 }
 
 /// Gradient of [`roi_align`] with respect to the features, of shape `features`.
@@ -105,8 +103,7 @@ pub fn roi_align_backward<R: Real>(
     let grids: Vec<Grid<R>> = boxes.iter().map(|b| Grid::new(b, settings, rows, columns)).collect();
     let dy = contiguous(dy);
     let dy = dy.as_slice().expect("standard layout");
-    let mut dx = Array4::zeros(features);
-    for_rows(dx.as_slice_mut().expect("standard layout"), rows * columns, 4, |at, plane| {
+    new_rows(features, rows * columns, 4, |at, plane| {
         let (image, c) = (at / channels, at % channels);
         for (n, grid) in grids.iter().enumerate().filter(|(n, _)| boxes[*n].image == image) {
             for bin in 0..high * wide {
@@ -114,8 +111,7 @@ pub fn roi_align_backward<R: Real>(
                 grid.each(bin / wide, bin % wide, |cell, weight| plane[cell] += weight * dy);
             }
         }
-    });
-    dx
+    })
 }
 
 /// The samples of one box.

@@ -69,7 +69,7 @@ impl WordPiece {
         let (special, unknown) = (SpecialIds::of(&vocabulary)?, vocabulary.id("[UNK]")?);
         let (mut heads, mut tails) = (Vec::new(), Vec::new());
         for (id, word) in vocabulary.words().enumerate() {
-            match word.strip_prefix(GLUE).filter(|tail| !tail.is_empty()) {
+            match tail(word) {
                 Some(tail) => tails.push((tail.as_bytes(), id)),
                 None => heads.push((word.as_bytes(), id)),
             }
@@ -140,7 +140,7 @@ impl WordPiece {
             if silent.contains(&id) {
                 continue;
             }
-            match word.strip_prefix(GLUE).filter(|tail| !tail.is_empty()) {
+            match tail(word) {
                 Some(tail) => text.push_str(tail),
                 None if text.is_empty() => text.push_str(word),
                 None => text.extend([" ", word]),
@@ -165,10 +165,10 @@ impl WordPiece {
 
     fn look_up(&self, word: &Word, pieces: &mut Vec<Piece>) {
         let (letters, before) = (word.letters.as_bytes(), pieces.len());
-        let mut at = 0;
+        let (mut at, looked_up) = (0, !too_long(&word.letters));
         while at < letters.len() {
             let trie = if at == 0 { &self.heads } else { &self.tails };
-            let Some((length, id)) = trie.longest(&letters[at..]).filter(|_| !too_long(&word.letters)) else {
+            let Some((length, id)) = trie.longest(&letters[at..]).filter(|_| looked_up) else {
                 pieces.truncate(before);
                 return pieces.push(Piece { id: self.unknown, span: word.span(0..letters.len()) });
             };
@@ -176,6 +176,11 @@ impl WordPiece {
             at += length;
         }
     }
+}
+
+/// A piece that does not begin a word, without what says so; `##` alone is a word.
+fn tail(piece: &str) -> Option<&str> {
+    piece.strip_prefix(GLUE).filter(|tail| !tail.is_empty())
 }
 
 fn too_long(word: &str) -> bool {
