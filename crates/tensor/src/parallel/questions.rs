@@ -24,11 +24,14 @@ pub fn map_blocks<R: Real, T: Send>(
 
 /// Whether no element is NaN or infinite.
 pub fn all_finite<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> bool {
-    all_backwards(
+    let finite = map_blocks(
         elements(&contiguous(x)),
+        1 << 15,
+        1,
         #[inline(always)]
-        |x| x.is_finite(),
-    )
+        |x| x.iter().fold(true, |finite, x| finite & x.is_finite()),
+    );
+    finite.into_iter().all(|finite| finite)
 }
 
 /// Whether `f` holds for every element; read from the last to the first, so that what comes next finds the first ones
