@@ -16,6 +16,7 @@ use mmt_tests::sources;
 use mmt_tokenizers::EmbeddingSum;
 use mmt_tokenizers::image::{Order, PatchEmbedding};
 use mmt_tokenizers::text::TextEmbedding;
+use mmt_tokenizers::video::{FramePatches, Tubelet, TubeletEmbedding};
 
 const ATTENTION: &str = "w_q.weight w_q.bias w_k.weight w_k.bias w_v.weight w_v.bias w_o.weight w_o.bias";
 const FFN: &str = "w_1.weight w_1.bias w_2.weight w_2.bias";
@@ -83,6 +84,8 @@ fn stored() -> Vec<(&'static str, String)> {
         ("TiedDecoder", "transform.weight transform.bias norm.gamma norm.beta bias".into()),
         ("EmbeddingSum", "norm.gamma norm.beta".into()),
         ("PatchEmbedding", "project.weight project.bias".into()),
+        ("TubeletEmbedding", "project.weight project.bias".into()),
+        ("FramePatches", "patch.project.weight patch.project.bias".into()),
         ("TextEmbedding", "word.table position.table segment.table sum.norm.gamma sum.norm.beta".into()),
         ("EarlyConcat", below("joint", &stack)),
         ("NextSentence", "classifier.weight classifier.bias".into()),
@@ -122,6 +125,8 @@ fn current() -> Vec<(&'static str, String)> {
     let probe = DepthConfig { width: 4, tokens: 3, classes: 2 };
     let picture =
         VisionTransformerConfig { block: config.clone(), depth: 1, patches: 4, hidden: Some(3), classes: 2 };
+    let patch = PatchEmbedding::new(2, 3, 4, Order::Hwc, random);
+    let tubelet = Tubelet { frames: 2, patch: 2 };
     vec![
         ("Linear", names(&Linear::new(2, 3, random))),
         ("LayerNorm", names(&LayerNorm::new(2, 1e-5))),
@@ -148,7 +153,9 @@ fn current() -> Vec<(&'static str, String)> {
         ("Pooler", names(&Pooler::new(4, random))),
         ("TiedDecoder", names(&TiedDecoder::new(4, 5, Activation::GeluTanh, 1e-12, random))),
         ("EmbeddingSum", names(&EmbeddingSum::new(4, 1e-12))),
-        ("PatchEmbedding", names(&PatchEmbedding::new(2, 3, 4, Order::Hwc, random))),
+        ("PatchEmbedding", names(&patch)),
+        ("TubeletEmbedding", names(&TubeletEmbedding::new(tubelet, 3, 4, Order::Hwc, random))),
+        ("FramePatches", names(&FramePatches { patch, frames: 2 })),
         ("TextEmbedding", names(&TextEmbedding::new(5, 6, 4, 1e-12, random))),
         ("EarlyConcat", names(&EarlyConcat { joint: encoder })),
         ("NextSentence", names(&NextSentence::new(4, random))),

@@ -3,5 +3,6 @@
 pub mod embedding_sum;
 pub mod image;
 pub mod text;
+pub mod video;
 
 pub use embedding_sum::EmbeddingSum;
