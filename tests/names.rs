@@ -11,10 +11,12 @@ use mmt_blocks::{
 };
 use mmt_fusion::EarlyConcat;
 use mmt_objectives::NextSentence;
+use mmt_tensor::ops::Conv;
 use mmt_tensor::{Random, Tree};
 use mmt_tests::sources;
 use mmt_tokenizers::EmbeddingSum;
-use mmt_tokenizers::image::{Order, PatchEmbedding};
+use mmt_tokenizers::cnn::ConvUnit;
+use mmt_tokenizers::image::{Order, PatchEmbedding, RegionEmbedding, RegionFeatures, Stage};
 use mmt_tokenizers::text::TextEmbedding;
 use mmt_tokenizers::video::{FramePatches, Tubelet, TubeletEmbedding};
 
@@ -53,6 +55,8 @@ fn stored() -> Vec<(&'static str, String)> {
     let shortcut = "omega norm.gamma norm.beta";
     let admin =
         block(&[("attn", ATTENTION), ("shortcut_1", shortcut), ("ffn", FFN), ("shortcut_2", shortcut)]);
+    let stage = "down.weight down.bias block.units.0.weight block.units.0.bias block.units.1.weight \
+                 block.units.1.bias";
     let head = "hidden.weight hidden.bias out.weight out.bias";
     let both = [("encoder", below("blocks.0", &post)), ("decoder", below("blocks.0", &block(&decoder)))];
     let both: Vec<String> = both.iter().map(|(field, names)| below(field, names)).collect();
@@ -84,6 +88,13 @@ fn stored() -> Vec<(&'static str, String)> {
         ("TiedDecoder", "transform.weight transform.bias norm.gamma norm.beta bias".into()),
         ("EmbeddingSum", "norm.gamma norm.beta".into()),
         ("PatchEmbedding", "project.weight project.bias".into()),
+        ("FrozenNorm", NORM.into()),
+        ("Stage", stage.into()),
+        ("RegionFeatures", below("stages.0", stage)),
+        (
+            "RegionEmbedding",
+            "feature.weight feature.bias geometry.weight geometry.bias norm.gamma norm.beta".into(),
+        ),
         ("TubeletEmbedding", "project.weight project.bias".into()),
         ("FramePatches", "patch.project.weight patch.project.bias".into()),
         ("TextEmbedding", "word.table position.table segment.table sum.norm.gamma sum.norm.beta".into()),
@@ -125,6 +136,8 @@ fn current() -> Vec<(&'static str, String)> {
     let probe = DepthConfig { width: 4, tokens: 3, classes: 2 };
     let picture =
         VisionTransformerConfig { block: config.clone(), depth: 1, patches: 4, hidden: Some(3), classes: 2 };
+    let kernel = ndarray::Dim([2, 3, 1, 1]);
+    let convolution = ConvUnit::<f64, _, 2>::new(kernel, Conv::default(), random).with_norm(1e-5);
     let patch = PatchEmbedding::new(2, 3, 4, Order::Hwc, random);
     let tubelet = Tubelet { frames: 2, patch: 2 };
     vec![
@@ -154,6 +167,10 @@ fn current() -> Vec<(&'static str, String)> {
         ("TiedDecoder", names(&TiedDecoder::new(4, 5, Activation::GeluTanh, 1e-12, random))),
         ("EmbeddingSum", names(&EmbeddingSum::new(4, 1e-12))),
         ("PatchEmbedding", names(&patch)),
+        ("FrozenNorm", names(&convolution.norm.unwrap())),
+        ("Stage", names(&Stage::new(3, 2, random))),
+        ("RegionFeatures", names(&RegionFeatures::new(&[2], random))),
+        ("RegionEmbedding", names(&RegionEmbedding::new(3, 4, 1e-12, random))),
         ("TubeletEmbedding", names(&TubeletEmbedding::new(tubelet, 3, 4, Order::Hwc, random))),
         ("FramePatches", names(&FramePatches { patch, frames: 2 })),
         ("TextEmbedding", names(&TextEmbedding::new(5, 6, 4, 1e-12, random))),

@@ -5,6 +5,11 @@ use crate::{checks, equations};
 equations! { "2",
     patch = "eq-2.1-patch": mmt_tokenizers::image::PatchEmbedding => checks::patch;
     roi_align = "eq-2.2-roialign": mmt_tokenizers::image::roi_align => checks::roi_align;
+    region_geometry = "eq-2.3-geometry": mmt_tokenizers::image::region_geometry => checks::region_geometry;
+    global_region = "eq-2.3-global-region": mmt_tokenizers::image::with_global_region => checks::global_region;
+    region_embedding = "eq-2.3-region-embedding": mmt_tokenizers::image::RegionEmbedding => checks::region_embedding;
+    residual = "eq-2.3-residual": mmt_tokenizers::cnn::Residual => checks::residual;
+    region_features = "eq-2.3-region-features": mmt_tokenizers::image::RegionFeatures => checks::region_features;
     tubelet = "eq-2.10-tubelet": mmt_tokenizers::video::TubeletEmbedding => checks::tubelet;
     frame_patch = "eq-2.10-frame-patch": mmt_tokenizers::video::FramePatches => checks::frame_patch;
     embedding_sum = "eq-2.15-embedding-sum": mmt_tokenizers::EmbeddingSum => checks::embedding_sum;

@@ -1,5 +1,6 @@
 //! From images, texts, clips, records and sounds to tokens.
 
+pub mod cnn;
 pub mod embedding_sum;
 pub mod image;
 pub mod text;
