@@ -9,7 +9,10 @@ use mmt_blocks::{
     LearnedPositions, Linear, MultiHead, NormOrder, Pooler, PostLn, PreLn, SelfAttention, Shortcut,
     SinusoidalKind, TiedDecoder, Tying, VisionTransformer, VisionTransformerConfig,
 };
-use mmt_fusion::EarlyConcat;
+use mmt_fusion::{
+    Cross, CrossAttention, CrossConcat, EarlyConcat, EarlySum, HierMultiToOne, HierOneToMulti,
+    ResidualAttention, Stream, SumWeights,
+};
 use mmt_objectives::NextSentence;
 use mmt_tensor::ops::Conv;
 use mmt_tensor::{Random, Tree};
@@ -19,6 +22,7 @@ use mmt_tokenizers::cnn::ConvUnit;
 use mmt_tokenizers::image::{Order, PatchEmbedding, RegionEmbedding, RegionFeatures, Stage};
 use mmt_tokenizers::text::TextEmbedding;
 use mmt_tokenizers::video::{FramePatches, Tubelet, TubeletEmbedding};
+use ndarray::Array1;
 
 const ATTENTION: &str = "w_q.weight w_q.bias w_k.weight w_k.bias w_v.weight w_v.bias w_o.weight w_o.bias";
 const FFN: &str = "w_1.weight w_1.bias w_2.weight w_2.bias";
@@ -100,7 +104,21 @@ fn stored() -> Vec<(&'static str, String)> {
         ("TextEmbedding", "word.table position.table segment.table sum.norm.gamma sum.norm.beta".into()),
         ("EarlyConcat", below("joint", &stack)),
         ("NextSentence", "classifier.weight classifier.bias".into()),
+        ("ResidualAttention", below("attn", BARE_ATTENTION)),
+        ("EarlySum", format!("weights {}", below("joint.attn", BARE_ATTENTION))),
+        ("HierMultiToOne", attentions("a b joint")),
+        ("HierOneToMulti", attentions("joint a b")),
+        ("CrossAttention", attentions("a b")),
+        ("CrossConcat", attentions("cross.a cross.b joint")),
     ]
+}
+
+const BARE_ATTENTION: &str = "w_q.weight w_k.weight w_v.weight w_o.weight";
+
+/// Parts that are attention and a residual connection.
+fn attentions(parts: &str) -> String {
+    let parts = parts.split(' ').map(|part| below(&format!("{part}.attn"), BARE_ATTENTION));
+    parts.collect::<Vec<_>>().join(" ")
 }
 
 fn names(module: &impl Tree<f64>) -> String {
@@ -174,9 +192,27 @@ fn current() -> Vec<(&'static str, String)> {
         ("TubeletEmbedding", names(&TubeletEmbedding::new(tubelet, 3, 4, Order::Hwc, random))),
         ("FramePatches", names(&FramePatches { patch, frames: 2 })),
         ("TextEmbedding", names(&TextEmbedding::new(5, 6, 4, 1e-12, random))),
-        ("EarlyConcat", names(&EarlyConcat { joint: encoder })),
+        ("EarlyConcat", names(&EarlyConcat { joint: encoder.into() })),
         ("NextSentence", names(&NextSentence::new(4, random))),
+        ("ResidualAttention", names(&bare())),
+        ("EarlySum", names(&EarlySum { weights: SumWeights::Learned(Array1::ones(2)), joint: tf() })),
+        ("HierMultiToOne", names(&HierMultiToOne { a: tf(), b: tf(), joint: tf() })),
+        ("HierOneToMulti", names(&HierOneToMulti { joint: tf(), a: tf(), b: tf() })),
+        ("CrossAttention", names(&ca())),
+        ("CrossConcat", names(&CrossConcat { cross: ca(), joint: tf() })),
     ]
+}
+
+fn bare() -> ResidualAttention<f64> {
+    ResidualAttention::new(4, 4, 2, &mut Random::seed(0)).unwrap()
+}
+
+fn tf() -> Stream<f64> {
+    Stream::Attention(bare())
+}
+
+fn ca() -> CrossAttention<f64> {
+    CrossAttention { a: Cross::Attention(bare()), b: Cross::Attention(bare()) }
 }
 
 #[test]

@@ -156,7 +156,7 @@ fn in_the_concatenation_of_two_modalities() {
         (y, vec![da, db])
     });
     let joint = Encoder::new(NormOrder::Pre, 1, &config(AttentionKind::Plain), &mut Random::seed(8)).unwrap();
-    let fusion = EarlyConcat { joint };
+    let fusion = EarlyConcat { joint: joint.into() };
     feels_no_neighbors(2, |x, rows| {
         let [a, b] = layouts(rows);
         let (y, tape) = fusion.forward((&x[0], &a), (&x[1], &b), &Mask::None).unwrap();

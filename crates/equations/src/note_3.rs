@@ -3,6 +3,14 @@
 use crate::{checks, equations};
 
 equations! { "3",
+    attention_with_sums = "eq-3-attn": mmt_fusion::attention_with_sums => checks::attention_with_sums;
     concat = "eq-3-concat-split": mmt_fusion::concat => checks::concat;
+    early_sum = "eq-3-early-sum": mmt_fusion::EarlySum => checks::early_sum;
     early_concat = "eq-3-early-concat": mmt_fusion::EarlyConcat => checks::early_concat;
+    gate = "eq-3-gate": mmt_fusion::gate => checks::gate;
+    many_to_one = "eq-3-hier-m2o": mmt_fusion::HierMultiToOne => checks::many_to_one;
+    one_to_many = "eq-3-hier-o2m": mmt_fusion::HierOneToMulti => checks::one_to_many;
+    cross = "eq-3-cross": mmt_fusion::CrossAttention => checks::co_attention;
+    cross_equiv = "eq-3-cross-equiv": mmt_fusion::CrossAttention => checks::cross_equiv;
+    cross_concat = "eq-3-cross-concat": mmt_fusion::CrossConcat => checks::cross_concat;
 }

@@ -1,6 +1,6 @@
 //! Concatenation of modalities along the tokens, and its adjoint.
 
-use mmt_tensor::{Error, Real, Result, check_finite, check_shape};
+use mmt_tensor::{Error, Ragged, Real, Result, check_finite, check_shape};
 use ndarray::{Array2, ArrayRef2, s};
 
 use crate::Layout;
@@ -33,8 +33,7 @@ pub fn concat<R: Real>(
     check_finite("concat: a", a)?;
     check_finite("concat: b", b)?;
     let joint = layout_a.join(layout_b)?;
-    let parts = join(layout_a, layout_b);
-    Ok((stack(&[a, b], &parts), joint))
+    Ok((stack(&[a, b], &join(&[layout_a, layout_b])), joint))
 }
 
 /// Gradients of [`concat()`], given the layouts of its two arguments: returns `ā` and `b̄`.
@@ -55,10 +54,27 @@ pub fn concat_backward<R: Real>(
     layout_b: &Layout,
     dz: &ArrayRef2<R>,
 ) -> (Array2<R>, Array2<R>) {
-    let parts = join(layout_a, layout_b);
-    let mut list = unstack(dz, &parts, &[layout_a.rows().tokens(), layout_b.rows().tokens()]).into_iter();
+    let mut list = concat_all_backward(&[layout_a, layout_b], dz).into_iter();
     let mut next = || list.next().expect("two parts");
     (next(), next())
+}
+
+/// Any number of sequences, one below the other: [`concat()`] again and again.
+///
+/// # Errors
+/// [`Error::EmptyInput`] for no sequence; those of [`concat()`].
+pub fn concat_all<R: Real>(parts: &[(&ArrayRef2<R>, &Layout)]) -> Result<(Array2<R>, Layout)> {
+    let Some((&(first, layout), others)) = parts.split_first() else {
+        return Err(Error::EmptyInput { at: "concat: parts" });
+    };
+    let start = (first.to_owned(), layout.clone());
+    others.iter().try_fold(start, |(z, layout), &part| concat((&z, &layout), part))
+}
+
+/// Gradients of [`concat_all`], given the layouts of its arguments: one for each.
+pub fn concat_all_backward<R: Real>(layouts: &[&Layout], dz: &ArrayRef2<R>) -> Vec<Array2<R>> {
+    let sizes: Vec<usize> = layouts.iter().map(|layout| layout.rows().tokens()).collect();
+    unstack(dz, &join(layouts), &sizes)
 }
 
 /// The segments of a joint sequence, in their order.
@@ -90,14 +106,15 @@ fn check_layout<R: Real>(at: &'static str, x: &ArrayRef2<R>, layout: &Layout) ->
 /// Part, rows of the joint matrix, rows of the part.
 type Piece = (usize, std::ops::Range<usize>, std::ops::Range<usize>);
 
-/// The pieces of two sequences, each of which may have several segments.
-fn join(a: &Layout, b: &Layout) -> Vec<Piece> {
-    let mut at = 0;
-    let mut pieces = Vec::with_capacity(2 * a.samples());
-    for (rows_a, rows_b) in a.rows().ranges().zip(b.rows().ranges()) {
-        for (part, rows) in [(0, rows_a), (1, rows_b)] {
-            pieces.push((part, at..at + rows.len(), rows.clone()));
-            at += rows.len();
+/// The pieces of sequences, each of which may have several segments.
+fn join(layouts: &[&Layout]) -> Vec<Piece> {
+    let lengths: Vec<Ragged> = layouts.iter().map(|layout| layout.rows()).collect();
+    let (mut pieces, mut at) = (Vec::new(), 0);
+    for b in 0..lengths[0].samples() {
+        for (part, rows) in lengths.iter().enumerate() {
+            let own = rows.range(b);
+            pieces.push((part, at..at + own.len(), own.clone()));
+            at += own.len();
         }
     }
     pieces
@@ -122,7 +139,6 @@ fn unstack<R: Real>(z: &ArrayRef2<R>, pieces: &[Piece], sizes: &[usize]) -> Vec<
 
 #[cfg(test)]
 mod tests {
-    use mmt_tensor::Ragged;
     use ndarray::array;
 
     use super::*;
@@ -137,6 +153,18 @@ mod tests {
         let (z, layout) = concat((&a, &layout("a", [1, 2])), (&b, &layout("b", [1, 1]))).unwrap();
         assert_eq!(z, array![[1.0], [4.0], [2.0], [3.0], [5.0]]);
         assert_eq!(split(&z, &layout).unwrap(), [a, b]);
+    }
+
+    #[test]
+    fn any_number_of_sequences_can_be_joined_and_taken_apart() {
+        let parts = [array![[1.0], [2.0], [3.0]], array![[4.0], [5.0]], array![[6.0], [7.0]]];
+        let layouts = [layout("a", [1, 2]), layout("b", [1, 1]), layout("c", [1, 1])];
+        let pairs: Vec<_> = parts.iter().zip(&layouts).map(|(x, l)| (&**x, l)).collect();
+        let (z, joint) = concat_all(&pairs).unwrap();
+        assert_eq!(z, array![[1.0], [4.0], [6.0], [2.0], [3.0], [5.0], [7.0]]);
+        assert_eq!(joint.segments().len(), 3);
+        assert_eq!(concat_all_backward(&layouts.iter().collect::<Vec<_>>(), &z), parts);
+        assert_eq!(concat_all::<f64>(&[]).unwrap_err().to_string(), "concat: parts: empty");
     }
 
     #[test]

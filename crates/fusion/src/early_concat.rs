@@ -1,16 +1,16 @@
 //! Two modalities as one sequence.
 
-use mmt_blocks::{Encoder, EncoderTape, Mask};
+use mmt_blocks::Mask;
 use mmt_tensor::{Real, Result, tree};
 use ndarray::{Array2, ArrayRef2};
 
-use crate::{Layout, concat, concat_backward};
+use crate::{Layout, Stream, StreamTape, concat, concat_backward};
 
 /// One encoder over the tokens of both modalities.
 #[derive(Clone, Debug)]
 pub struct EarlyConcat<R> {
     /// `Tf`
-    pub joint: Encoder<R>,
+    pub joint: Stream<R>,
 }
 
 tree!(EarlyConcat { joint });
@@ -19,7 +19,7 @@ tree!(EarlyConcat { joint });
 #[derive(Clone, Debug)]
 pub struct EarlyConcatTape<R> {
     /// Of the encoder; attention maps are in it.
-    pub joint: EncoderTape<R>,
+    pub joint: StreamTape<R>,
     /// The segments of the first modality.
     pub layout_a: Layout,
     /// The segments of the second modality.
@@ -84,7 +84,7 @@ impl<R: Real> EarlyConcat<R> {
 
 #[cfg(test)]
 mod tests {
-    use mmt_blocks::{Activation, AttentionKind, BlockConfig, NormOrder};
+    use mmt_blocks::{Activation, AttentionKind, BlockConfig, Encoder, NormOrder};
     use mmt_tensor::{Ragged, Random};
 
     use super::*;
@@ -100,7 +100,7 @@ mod tests {
             attention: AttentionKind::Plain,
         };
         let joint = Encoder::<f64>::new(NormOrder::Pre, 1, &config, &mut Random::seed(0)).unwrap();
-        let module = EarlyConcat { joint };
+        let module = EarlyConcat { joint: joint.into() };
         let layout = |tag: &str, n| Layout::of(tag, Ragged::one(n)).unwrap();
         let (a, b) = (Array2::zeros((3, 4)), Array2::zeros((2, 4)));
         let run = |a: &Array2<f64>, b: &Array2<f64>, la: &Layout, lb: &Layout| {

@@ -53,7 +53,7 @@ pub(crate) fn run<R: Real>(
     }
     let words = vocabulary();
     let (mut asked, mut right) = ([0; 4], [0; 4]);
-    let layers = model.fusion.joint.blocks.len();
+    let layers = model.fusion.joint.layers();
     let mut shares = vec![[(0.0, 0.0); 4]; layers];
     for examples in examples.chunks(BATCH) {
         let batch = Batch::new(examples, modalities, &words)?;
@@ -120,7 +120,7 @@ pub fn columns(patches: usize) -> usize {
 pub fn answer<R: Real>(model: &Answerer<R>, example: Example) -> Result<(usize, Looks)> {
     let batch = Batch::new(&[example], Modalities::Both, &vocabulary())?;
     let (scores, tape) = model.forward(&batch)?;
-    let last = model.fusion.joint.blocks.len() - 1;
+    let last = model.fusion.joint.layers() - 1;
     Ok((best(&scores)[0], look(&tape, last, 0)))
 }
 

@@ -1,8 +1,7 @@
 //! A small Transformer that answers questions about pictures: the model of `digits-qa`.
 
 use mmt_blocks::{
-    Activation, AttentionKind, BlockConfig, BlockTape, Embedding, Encoder, Linear, LinearTape, Mask,
-    NormOrder,
+    Activation, AttentionKind, BlockConfig, Embedding, Encoder, Linear, LinearTape, Mask, NormOrder,
 };
 use mmt_fusion::{EarlyConcat, EarlyConcatTape, Layout};
 use mmt_tensor::{Ragged, Random, Real, Result, tree};
@@ -103,7 +102,7 @@ impl<R: Real> Answerer<R> {
             modality: Embedding::new(2, d, std, random),
             text: EmbeddingSum::new(d, eps),
             image: EmbeddingSum::new(d, eps),
-            fusion: EarlyConcat { joint: Encoder::new(NormOrder::Pre, config.depth, &block, random)? },
+            fusion: EarlyConcat { joint: Encoder::new(NormOrder::Pre, config.depth, &block, random)?.into() },
             head: Linear::new(d, config.answers, random),
         })
     }
@@ -169,10 +168,7 @@ impl<R: Real> AnswererTape<R> {
     /// What the first token of a sample looks at in a joint layer: the mean of the heads over all tokens of the sample,
     /// the words first. Sums to 1.
     pub fn attention(&self, layer: usize, sample: usize) -> Vec<f64> {
-        let heads = match &self.fusion.joint.blocks[layer] {
-            BlockTape::Pre(tape) => &tape.attn.heads,
-            BlockTape::Post(tape) => &tape.attn.heads,
-        };
+        let heads = self.fusion.joint.heads(layer);
         let count = heads.p.len() / self.fusion.layout.samples();
         let own = &heads.p[sample * count..(sample + 1) * count];
         (0..own[0].ncols())
