@@ -23,6 +23,7 @@ use mmt_tokenizers::image::{Order, PatchEmbedding, RegionEmbedding, RegionFeatur
 use mmt_tokenizers::text::TextEmbedding;
 use mmt_tokenizers::video::{FramePatches, Tubelet, TubeletEmbedding};
 use ndarray::Array1;
+use mmt_tokenizers::text::word2vec::WordVectors;
 
 const ATTENTION: &str = "w_q.weight w_q.bias w_k.weight w_k.bias w_v.weight w_v.bias w_o.weight w_o.bias";
 const FFN: &str = "w_1.weight w_1.bias w_2.weight w_2.bias";
@@ -102,6 +103,7 @@ fn stored() -> Vec<(&'static str, String)> {
         ("TubeletEmbedding", "project.weight project.bias".into()),
         ("FramePatches", "patch.project.weight patch.project.bias".into()),
         ("TextEmbedding", "word.table position.table segment.table sum.norm.gamma sum.norm.beta".into()),
+        ("WordVectors", "input output".into()),
         ("EarlyConcat", below("joint", &stack)),
         ("NextSentence", "classifier.weight classifier.bias".into()),
         ("ResidualAttention", below("attn", BARE_ATTENTION)),
@@ -193,6 +195,8 @@ fn current() -> Vec<(&'static str, String)> {
         ("FramePatches", names(&FramePatches { patch, frames: 2 })),
         ("TextEmbedding", names(&TextEmbedding::new(5, 6, 4, 1e-12, random))),
         ("EarlyConcat", names(&EarlyConcat { joint: encoder.into() })),
+        ("WordVectors", names(&WordVectors::new(5, 4, random).unwrap())),
+        ("EarlyConcat", names(&EarlyConcat { joint: encoder })),
         ("NextSentence", names(&NextSentence::new(4, random))),
         ("ResidualAttention", names(&bare())),
         ("EarlySum", names(&EarlySum { weights: SumWeights::Learned(Array1::ones(2)), joint: tf() })),

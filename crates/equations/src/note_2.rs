@@ -12,5 +12,10 @@ equations! { "2",
     region_features = "eq-2.3-region-features": mmt_tokenizers::image::RegionFeatures => checks::region_features;
     tubelet = "eq-2.10-tubelet": mmt_tokenizers::video::TubeletEmbedding => checks::tubelet;
     frame_patch = "eq-2.10-frame-patch": mmt_tokenizers::video::FramePatches => checks::frame_patch;
+    skip_gram = "eq-2.4-skip-gram": mmt_tokenizers::text::word2vec::negative_sampling => checks::skip_gram;
+    noise = "eq-2.4-noise": mmt_tokenizers::text::word2vec::noise_distribution => checks::noise;
+    subsampling = "eq-2.4-subsampling": mmt_tokenizers::text::word2vec::keep_probability => checks::subsampling;
+    window = "eq-2.4-window": mmt_tokenizers::text::word2vec::sample_pairs => checks::window;
+    cbow = "eq-2.5-cbow": mmt_tokenizers::text::word2vec::WordVectors => checks::cbow;
     embedding_sum = "eq-2.15-embedding-sum": mmt_tokenizers::EmbeddingSum => checks::embedding_sum;
 }

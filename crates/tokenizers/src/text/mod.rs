@@ -5,6 +5,7 @@ pub mod input;
 pub mod kind;
 pub mod trie;
 pub mod vocabulary;
+pub mod word2vec;
 pub mod word_piece;
 pub mod words;
 
