@@ -20,6 +20,9 @@ use mmt_tests::sources;
 use mmt_tokenizers::EmbeddingSum;
 use mmt_tokenizers::cnn::ConvUnit;
 use mmt_tokenizers::image::{Order, PatchEmbedding, RegionEmbedding, RegionFeatures, Stage};
+use mmt_tokenizers::ehr::{Ontology, OntologyEmbedding};
+use mmt_tokenizers::graph::{Gcn, GraphAttention};
+use mmt_tokenizers::image::{Order, PatchEmbedding};
 use mmt_tokenizers::text::TextEmbedding;
 use mmt_tokenizers::video::{FramePatches, Tubelet, TubeletEmbedding};
 use ndarray::Array1;
@@ -28,6 +31,7 @@ use mmt_tokenizers::text::word2vec::WordVectors;
 const ATTENTION: &str = "w_q.weight w_q.bias w_k.weight w_k.bias w_v.weight w_v.bias w_o.weight w_o.bias";
 const FFN: &str = "w_1.weight w_1.bias w_2.weight w_2.bias";
 const NORM: &str = "gamma beta";
+const GAT: &str = "weight a bias";
 
 /// `names` below `parent`.
 fn below(parent: &str, names: &str) -> String {
@@ -104,6 +108,9 @@ fn stored() -> Vec<(&'static str, String)> {
         ("FramePatches", "patch.project.weight patch.project.bias".into()),
         ("TextEmbedding", "word.table position.table segment.table sum.norm.gamma sum.norm.beta".into()),
         ("WordVectors", "input output".into()),
+        ("Gcn", "w_0 w_1".into()),
+        ("GraphAttention", GAT.into()),
+        ("OntologyEmbedding", format!("table {}", below("first", GAT))),
         ("EarlyConcat", below("joint", &stack)),
         ("NextSentence", "classifier.weight classifier.bias".into()),
         ("ResidualAttention", below("attn", BARE_ATTENTION)),
@@ -153,6 +160,7 @@ fn current() -> Vec<(&'static str, String)> {
         output_bias: true,
         bos: 0,
     };
+    let ontology = Ontology::of_paths(&[vec!["code".to_string(), "root".to_string()]]).unwrap();
     let probe = DepthConfig { width: 4, tokens: 3, classes: 2 };
     let picture =
         VisionTransformerConfig { block: config.clone(), depth: 1, patches: 4, hidden: Some(3), classes: 2 };
@@ -196,6 +204,9 @@ fn current() -> Vec<(&'static str, String)> {
         ("TextEmbedding", names(&TextEmbedding::new(5, 6, 4, 1e-12, random))),
         ("EarlyConcat", names(&EarlyConcat { joint: encoder.into() })),
         ("WordVectors", names(&WordVectors::new(5, 4, random).unwrap())),
+        ("Gcn", names(&Gcn::new(5, 4, 3, random).unwrap())),
+        ("GraphAttention", names(&GraphAttention::new(3, 4, 2, random).unwrap())),
+        ("OntologyEmbedding", names(&OntologyEmbedding::new(&ontology, 4, 2, random).unwrap())),
         ("EarlyConcat", names(&EarlyConcat { joint: encoder })),
         ("NextSentence", names(&NextSentence::new(4, random))),
         ("ResidualAttention", names(&bare())),

@@ -17,5 +17,11 @@ equations! { "2",
     subsampling = "eq-2.4-subsampling": mmt_tokenizers::text::word2vec::keep_probability => checks::subsampling;
     window = "eq-2.4-window": mmt_tokenizers::text::word2vec::sample_pairs => checks::window;
     cbow = "eq-2.5-cbow": mmt_tokenizers::text::word2vec::WordVectors => checks::cbow;
+    word_graph = "eq-2.6-word-graph": mmt_tokenizers::graph::word_graph => checks::word_graph;
+    gcn = "eq-2.7-gcn": mmt_tokenizers::graph::Gcn => checks::gcn;
+    graph_autoencoder = "eq-2.7-graph-autoencoder": mmt_objectives::graph_autoencoder => checks::graph_autoencoder;
+    code_order = "eq-2.11-code-order": mmt_tokenizers::ehr::code_order => checks::code_order;
+    graph_attention = "eq-2.12-graph-attention": mmt_tokenizers::graph::GraphAttention => checks::graph_attention;
+    ontology_embedding = "eq-2.12-ontology-embedding": mmt_tokenizers::ehr::OntologyEmbedding => checks::ontology_embedding;
     embedding_sum = "eq-2.15-embedding-sum": mmt_tokenizers::EmbeddingSum => checks::embedding_sum;
 }

@@ -1,5 +1,6 @@
 //! Pretraining objectives: what is hidden, what is predicted, and the losses.
 
+pub mod graph_autoencoder;
 pub mod independent_masking;
 pub mod label_smoothing;
 pub mod masked_tokens;
@@ -7,6 +8,9 @@ pub mod masking;
 pub mod next_sentence;
 pub mod sentence_pairs;
 
+pub use graph_autoencoder::{
+    GraphAutoencoderTape, edge_weight, graph_autoencoder, graph_autoencoder_backward,
+};
 pub use independent_masking::{AtLeastOne, sample_independent_masking};
 pub use label_smoothing::{
     Distance, LabelSmoothing, LabelSmoothingTape, Shares, Smoothing, label_smoothing,

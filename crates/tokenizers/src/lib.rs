@@ -1,7 +1,9 @@
 //! From images, texts, clips, records and sounds to tokens.
 
 pub mod cnn;
+pub mod ehr;
 pub mod embedding_sum;
+pub mod graph;
 pub mod image;
 pub mod text;
 pub mod video;

@@ -68,7 +68,7 @@ impl<R: Real> WordVectors<R> {
     /// `words[i]` guesses `guesses[i]`: the loss of eq-2.4-skip-gram.
     ///
     /// # Errors
-    /// Those of [`lookup()`] and [`negative_sampling`].
+    /// Those of [`lookup()`] and [`negative_sampling()`].
     pub fn skip_gram(&self, words: &[usize], guesses: &[Guess]) -> Result<(R, SkipGramTape<R>)> {
         let v = lookup(&self.input, words, None)?;
         let (loss, sampling) = negative_sampling(&v, &self.output, guesses)?;
@@ -84,7 +84,7 @@ impl<R: Real> WordVectors<R> {
     /// The words of `contexts[i]` together guess `guesses[i]`: the loss of eq-2.5-cbow.
     ///
     /// # Errors
-    /// Those of [`cbow`] and [`negative_sampling`].
+    /// Those of [`cbow`] and [`negative_sampling()`].
     pub fn cbow(&self, contexts: &[Vec<usize>], guesses: &[Guess]) -> Result<(R, CbowTape<R>)> {
         check_shape("cbow: guesses", &[guesses.len()], &[contexts.len()])?;
         let h = cbow(&self.input, contexts)?;

@@ -1,0 +1,275 @@
+//! Codes as the leaves of a tree of ever wider classes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mmt_tensor::{Error, Result};
+
+use crate::graph::Neighbors;
+
+/// A tree of classes, whose leaves are codes.
+///
+/// A code can be a class of others too: 143 of G-BERT's four-letter codes of medications are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ontology {
+    /// The name of every node, in the order in which it was first named.
+    names: Vec<String>,
+    /// The class of every node; the root has none.
+    parents: Vec<Option<usize>>,
+    /// The node of every code.
+    leaves: Vec<usize>,
+}
+
+impl Ontology {
+    /// From the path of every code: itself, its class, and so on to the root. A name that follows itself counts once.
+    ///
+    /// # Errors
+    /// [`Error::EmptyInput`] for no code and for a path without a name; [`Error::InvalidHyperparameter`] for a code that is
+    /// given twice, a node with two parents, a node above itself, and a path that does not end at the root of the others.
+    pub fn of_paths(paths: &[Vec<String>]) -> Result<Self> {
+        if paths.is_empty() || paths.iter().any(Vec::is_empty) {
+            return Err(Error::EmptyInput { at: "ontology: path" });
+        }
+        let (mut ids, mut tree) =
+            (BTreeMap::new(), Ontology { names: vec![], parents: vec![], leaves: vec![] });
+        for path in paths {
+            let nodes: Vec<usize> = path.iter().map(|name| tree.node(name, &mut ids)).collect();
+            if tree.leaves.contains(&nodes[0]) {
+                return Err(wrong("leaf", format!("`{}` is given twice", path[0])));
+            }
+            tree.leaves.push(nodes[0]);
+            for step in nodes.windows(2).filter(|step| step[0] != step[1]) {
+                tree.link(step[0], step[1])?;
+            }
+        }
+        tree.check_roots()?;
+        Ok(tree)
+    }
+
+    fn node<'a>(&mut self, name: &'a str, ids: &mut BTreeMap<&'a str, usize>) -> usize {
+        *ids.entry(name).or_insert_with(|| {
+            self.names.push(name.to_string());
+            self.parents.push(None);
+            self.names.len() - 1
+        })
+    }
+
+    fn link(&mut self, child: usize, parent: usize) -> Result<()> {
+        match self.parents[child] {
+            Some(other) if other != parent => {
+                let [child, one, two] = [child, other, parent].map(|node| &self.names[node]);
+                Err(wrong("parent", format!("`{child}` lies below `{one}` and below `{two}`")))
+            }
+            _ => {
+                self.parents[child] = Some(parent);
+                Ok(())
+            }
+        }
+    }
+
+    /// Every code must lead to the same root.
+    fn check_roots(&self) -> Result<()> {
+        let mut roots = BTreeSet::new();
+        for &leaf in &self.leaves {
+            let (mut node, mut steps) = (leaf, 0);
+            while let Some(parent) = self.parents[node] {
+                (node, steps) = (parent, steps + 1);
+                if steps > self.names.len() {
+                    return Err(wrong("parent", format!("`{}` lies above itself", self.names[node])));
+                }
+            }
+            roots.insert(node);
+        }
+        let mut roots = roots.into_iter().map(|root| &self.names[root]);
+        match (roots.next(), roots.next()) {
+            (Some(one), Some(other)) => {
+                Err(wrong("parent", format!("`{other}` has none, and is not the root `{one}`")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How many nodes.
+    pub fn nodes(&self) -> usize {
+        self.names.len()
+    }
+
+    /// The node of every code, in the order in which codes were given.
+    pub fn leaves(&self) -> &[usize] {
+        &self.leaves
+    }
+
+    /// The name of a node.
+    pub fn name(&self, node: usize) -> &str {
+        &self.names[node]
+    }
+
+    /// The number of a code.
+    ///
+    /// # Errors
+    /// [`Error::UnknownId`] for a code that is none of the leaves.
+    pub fn code(&self, name: &str) -> Result<usize> {
+        let place = self.leaves.iter().position(|&leaf| self.names[leaf] == name);
+        place.ok_or_else(|| Error::UnknownId { at: "ontology: code", id: name.to_string() })
+    }
+
+    /// All classes of a node, from the nearest to the root.
+    pub fn ancestors(&self, node: usize) -> Vec<usize> {
+        std::iter::successors(self.parents[node], |&node| self.parents[node]).collect()
+    }
+
+    /// Every class reads what lies directly below it.
+    pub fn upward(&self) -> Neighbors {
+        let edges = self.parents.iter().enumerate().filter_map(|(node, parent)| Some(((*parent)?, node)));
+        Neighbors::new(self.nodes(), &edges.collect::<Vec<_>>()).expect("nodes of this tree")
+    }
+
+    /// Every code reads all of its classes.
+    pub fn downward(&self) -> Neighbors {
+        let of_leaf = |&leaf: &usize| self.ancestors(leaf).into_iter().map(move |class| (leaf, class));
+        let edges: Vec<_> = self.leaves.iter().flat_map(of_leaf).collect();
+        Neighbors::new(self.nodes(), &edges).expect("nodes of this tree")
+    }
+}
+
+fn wrong(what: &str, why: String) -> Error {
+    let at = if what == "leaf" { "ontology: leaf" } else { "ontology: parent" };
+    Error::InvalidHyperparameter { at, why }
+}
+
+/// The classes of an ATC code of a medication: its first four, three and one letters, and the root.
+///
+/// A code of four letters is its own first class, and stands once.
+///
+/// # Errors
+/// [`Error::UnknownId`] for what is not written as `A01A`, `A01AB` or `A01AB02`.
+pub fn atc_path(code: &str) -> Result<Vec<String>> {
+    let kinds: String = code
+        .chars()
+        .map(|c| match c {
+            'A'..='Z' => 'a',
+            '0'..='9' => '0',
+            _ => '?',
+        })
+        .collect();
+    if !["a00a", "a00aa", "a00aa00"].contains(&kinds.as_str()) {
+        return Err(Error::UnknownId { at: "atc", id: code.to_string() });
+    }
+    let mut path = vec![code.to_string()];
+    path.extend([4, 3, 1].into_iter().filter(|&n| n < code.len()).map(|n| code[..n].to_string()));
+    path.push("atc_root".to_string());
+    Ok(path)
+}
+
+/// The classes of an ICD-9 code of a diagnosis: its category, which is its first three letters and of a code with `E` its
+/// first four, the group that the category lies in, and the root. `groups` are written as `140-149` or `E800-E807`.
+///
+/// # Errors
+/// [`Error::UnknownId`] for a code that is too short, or whose category is a number of no group.
+pub fn icd9_path(code: &str, groups: &[&str]) -> Result<Vec<String>> {
+    let unknown = || Error::UnknownId { at: "icd9", id: code.to_string() };
+    let length = if code.starts_with('E') { 4 } else { 3 };
+    let category = code.get(..length).ok_or_else(unknown)?;
+    let (letter, number) = parts(category).ok_or_else(unknown)?;
+    let holds = |group: &&&str| {
+        let Some((first, last)) = group.split_once('-') else { return false };
+        let (Some(first), Some(last)) = (parts(first), parts(last)) else { return false };
+        first.0 == letter && last.0 == letter && (first.1..=last.1).contains(&number)
+    };
+    let group = groups.iter().find(holds).ok_or_else(unknown)?;
+    let mut path = vec![code.to_string()];
+    path.extend((code.len() > length).then(|| category.to_string()));
+    path.extend([group.to_string(), "icd9_root".to_string()]);
+    Ok(path)
+}
+
+/// `V40` as `V` and 40; `401` as nothing and 401.
+fn parts(category: &str) -> Option<(&str, u32)> {
+    let at = category.find(|c: char| c.is_ascii_digit())?;
+    let (letter, number) = category.split_at(at);
+    let known = ["", "E", "V"].contains(&letter) && number.bytes().all(|b| b.is_ascii_digit());
+    if known { Some((letter, number.parse().ok()?)) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(paths: &[&[&str]]) -> Vec<Vec<String>> {
+        paths.iter().map(|path| path.iter().map(ToString::to_string).collect()).collect()
+    }
+
+    fn text(list: &[&[&str]]) -> String {
+        Ontology::of_paths(&paths(list)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_tree_joins_paths() {
+        let tree = Ontology::of_paths(&paths(&[&["a1", "a", "root"], &["a2", "a", "root"], &["b", "root"]]));
+        let tree = tree.unwrap();
+        assert_eq!((tree.nodes(), tree.leaves()), (5, &[0, 3, 4][..]));
+        assert_eq!(tree.upward().of(1), [0, 1, 3]);
+        assert_eq!(tree.upward().of(2), [1, 2, 4]);
+        assert_eq!(tree.downward().of(0), [0, 1, 2]);
+        assert_eq!(tree.downward().of(1), [1]);
+        assert_eq!((tree.code("a2").unwrap(), tree.name(3)), (1, "a2"));
+    }
+
+    #[test]
+    fn a_code_may_be_a_class_of_others() {
+        let tree = Ontology::of_paths(&[atc_path("C09A").unwrap(), atc_path("C09AA").unwrap()]).unwrap();
+        assert_eq!(tree.nodes(), 5);
+        assert_eq!(tree.ancestors(tree.leaves()[1]), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_cycle_a_missing_parent_and_two_parents_are_refused() {
+        assert_eq!(text(&[&["a", "b", "a"]]), "ontology: parent: `b` lies above itself");
+        let error = text(&[&["a", "root"], &["b", "other"]]);
+        assert_eq!(error, "ontology: parent: `other` has none, and is not the root `root`");
+        let error = text(&[&["a", "b", "root"], &["c", "a", "root"]]);
+        assert_eq!(error, "ontology: parent: `a` lies below `b` and below `root`");
+    }
+
+    #[test]
+    fn a_leaf_that_is_given_twice_is_refused() {
+        assert_eq!(text(&[&["a", "root"], &["a", "root"]]), "ontology: leaf: `a` is given twice");
+    }
+
+    #[test]
+    fn nothing_is_refused() {
+        assert_eq!(text(&[]), "ontology: path: empty");
+        assert_eq!(text(&[&["a"], &[]]), "ontology: path: empty");
+    }
+
+    #[test]
+    fn a_code_that_nobody_named_is_unknown() {
+        let tree = Ontology::of_paths(&paths(&[&["a1", "a", "root"]])).unwrap();
+        for name in ["a", "b"] {
+            assert_eq!(
+                tree.code(name).unwrap_err().to_string(),
+                format!("ontology: code: unknown: `{name}`")
+            );
+        }
+    }
+
+    #[test]
+    fn medications_have_five_levels() {
+        assert_eq!(atc_path("C09AA").unwrap(), ["C09AA", "C09A", "C09", "C", "atc_root"]);
+        assert_eq!(atc_path("C09A").unwrap(), ["C09A", "C09", "C", "atc_root"]);
+        for bad in ["", "C09", "c09aa", "CO9AA", "C09AA0", "Ä09AA"] {
+            assert_eq!(atc_path(bad).unwrap_err().to_string(), format!("atc: unknown: `{bad}`"));
+        }
+    }
+
+    #[test]
+    fn diagnoses_have_four_levels() {
+        let groups = ["401-405", "V40-V49", "E800-E807"];
+        assert_eq!(icd9_path("4019", &groups).unwrap(), ["4019", "401", "401-405", "icd9_root"]);
+        assert_eq!(icd9_path("V4581", &groups).unwrap(), ["V4581", "V45", "V40-V49", "icd9_root"]);
+        assert_eq!(icd9_path("E8059", &groups).unwrap(), ["E8059", "E805", "E800-E807", "icd9_root"]);
+        assert_eq!(icd9_path("401", &groups).unwrap(), ["401", "401-405", "icd9_root"]);
+        for bad in ["", "40", "4069", "V5000", "E80", "X4019", "4é19"] {
+            assert_eq!(icd9_path(bad, &groups).unwrap_err().to_string(), format!("icd9: unknown: `{bad}`"));
+        }
+    }
+}
