@@ -19,14 +19,13 @@ use mmt_tensor::{Random, Tree};
 use mmt_tests::sources;
 use mmt_tokenizers::EmbeddingSum;
 use mmt_tokenizers::cnn::ConvUnit;
-use mmt_tokenizers::image::{Order, PatchEmbedding, RegionEmbedding, RegionFeatures, Stage};
 use mmt_tokenizers::ehr::{Ontology, OntologyEmbedding};
 use mmt_tokenizers::graph::{Gcn, GraphAttention};
-use mmt_tokenizers::image::{Order, PatchEmbedding};
+use mmt_tokenizers::image::{Order, PatchEmbedding, RegionEmbedding, RegionFeatures, Stage};
 use mmt_tokenizers::text::TextEmbedding;
+use mmt_tokenizers::text::word2vec::WordVectors;
 use mmt_tokenizers::video::{FramePatches, Tubelet, TubeletEmbedding};
 use ndarray::Array1;
-use mmt_tokenizers::text::word2vec::WordVectors;
 
 const ATTENTION: &str = "w_q.weight w_q.bias w_k.weight w_k.bias w_v.weight w_v.bias w_o.weight w_o.bias";
 const FFN: &str = "w_1.weight w_1.bias w_2.weight w_2.bias";
@@ -202,12 +201,11 @@ fn current() -> Vec<(&'static str, String)> {
         ("TubeletEmbedding", names(&TubeletEmbedding::new(tubelet, 3, 4, Order::Hwc, random))),
         ("FramePatches", names(&FramePatches { patch, frames: 2 })),
         ("TextEmbedding", names(&TextEmbedding::new(5, 6, 4, 1e-12, random))),
-        ("EarlyConcat", names(&EarlyConcat { joint: encoder.into() })),
         ("WordVectors", names(&WordVectors::new(5, 4, random).unwrap())),
         ("Gcn", names(&Gcn::new(5, 4, 3, random).unwrap())),
         ("GraphAttention", names(&GraphAttention::new(3, 4, 2, random).unwrap())),
         ("OntologyEmbedding", names(&OntologyEmbedding::new(&ontology, 4, 2, random).unwrap())),
-        ("EarlyConcat", names(&EarlyConcat { joint: encoder })),
+        ("EarlyConcat", names(&EarlyConcat { joint: encoder.into() })),
         ("NextSentence", names(&NextSentence::new(4, random))),
         ("ResidualAttention", names(&bare())),
         ("EarlySum", names(&EarlySum { weights: SumWeights::Learned(Array1::ones(2)), joint: tf() })),

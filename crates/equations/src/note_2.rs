@@ -10,8 +10,6 @@ equations! { "2",
     region_embedding = "eq-2.3-region-embedding": mmt_tokenizers::image::RegionEmbedding => checks::region_embedding;
     residual = "eq-2.3-residual": mmt_tokenizers::cnn::Residual => checks::residual;
     region_features = "eq-2.3-region-features": mmt_tokenizers::image::RegionFeatures => checks::region_features;
-    tubelet = "eq-2.10-tubelet": mmt_tokenizers::video::TubeletEmbedding => checks::tubelet;
-    frame_patch = "eq-2.10-frame-patch": mmt_tokenizers::video::FramePatches => checks::frame_patch;
     skip_gram = "eq-2.4-skip-gram": mmt_tokenizers::text::word2vec::negative_sampling => checks::skip_gram;
     noise = "eq-2.4-noise": mmt_tokenizers::text::word2vec::noise_distribution => checks::noise;
     subsampling = "eq-2.4-subsampling": mmt_tokenizers::text::word2vec::keep_probability => checks::subsampling;
@@ -20,6 +18,8 @@ equations! { "2",
     word_graph = "eq-2.6-word-graph": mmt_tokenizers::graph::word_graph => checks::word_graph;
     gcn = "eq-2.7-gcn": mmt_tokenizers::graph::Gcn => checks::gcn;
     graph_autoencoder = "eq-2.7-graph-autoencoder": mmt_objectives::graph_autoencoder => checks::graph_autoencoder;
+    tubelet = "eq-2.10-tubelet": mmt_tokenizers::video::TubeletEmbedding => checks::tubelet;
+    frame_patch = "eq-2.10-frame-patch": mmt_tokenizers::video::FramePatches => checks::frame_patch;
     code_order = "eq-2.11-code-order": mmt_tokenizers::ehr::code_order => checks::code_order;
     graph_attention = "eq-2.12-graph-attention": mmt_tokenizers::graph::GraphAttention => checks::graph_attention;
     ontology_embedding = "eq-2.12-ontology-embedding": mmt_tokenizers::ehr::OntologyEmbedding => checks::ontology_embedding;
