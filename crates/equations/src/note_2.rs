@@ -18,6 +18,9 @@ equations! { "2",
     word_graph = "eq-2.6-word-graph": mmt_tokenizers::graph::word_graph => checks::word_graph;
     gcn = "eq-2.7-gcn": mmt_tokenizers::graph::Gcn => checks::gcn;
     graph_autoencoder = "eq-2.7-graph-autoencoder": mmt_objectives::graph_autoencoder => checks::graph_autoencoder;
+    k_means = "eq-2.9-k-means": mmt_tokenizers::video::k_means => checks::k_means;
+    tree_search = "eq-2.9-tree-search": mmt_tokenizers::video::VisualWords => checks::tree_search;
+    nearest_leaf = "eq-2.9-nearest-leaf": mmt_tokenizers::video::VisualWords => checks::nearest_leaf;
     tubelet = "eq-2.10-tubelet": mmt_tokenizers::video::TubeletEmbedding => checks::tubelet;
     frame_patch = "eq-2.10-frame-patch": mmt_tokenizers::video::FramePatches => checks::frame_patch;
     code_order = "eq-2.11-code-order": mmt_tokenizers::ehr::code_order => checks::code_order;
