@@ -1,10 +1,9 @@
 //! The block whose attention looks at another sequence.
 
-use mmt_tensor::ops::LayerNormTape;
 use mmt_tensor::{Ragged, Random, Real, Result, tree};
 use ndarray::{Array2, ArrayRef2};
 
-use crate::{BlockConfig, Ffn, FfnTape, LayerNorm, Mask, MultiHead, MultiHeadTape, NormOrder};
+use crate::{BlockConfig, Ffn, FfnTape, LayerNorm, LayerNormTape, Mask, MultiHead, MultiHeadTape, NormOrder};
 
 /// Attention over a context and a feed-forward network, in either order of the norms.
 ///

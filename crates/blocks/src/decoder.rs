@@ -1,10 +1,9 @@
 //! Decoder blocks one after the other, all of them over one memory.
 
-use mmt_tensor::ops::LayerNormTape;
 use mmt_tensor::{Ragged, Random, Real, Result, check_setting, tree};
 use ndarray::{Array2, ArrayRef2};
 
-use crate::{BlockConfig, DecoderBlock, DecoderBlockTape, LayerNorm, Mask, NormOrder};
+use crate::{BlockConfig, DecoderBlock, DecoderBlockTape, LayerNorm, LayerNormTape, Mask, NormOrder};
 
 /// A stack of decoder blocks that ends, after Pre-LN blocks, with one more layer norm.
 ///

@@ -1,6 +1,7 @@
 //! Layer normalization as a layer.
 
-use mmt_tensor::ops::{LayerNormTape, layer_norm, layer_norm_backward};
+use mmt_tensor::ops::{Moments, layer_norm, layer_norm_backward};
+use mmt_tensor::parallel::copy;
 use mmt_tensor::{Real, Result, tree};
 use ndarray::{Array1, Array2, ArrayRef2};
 
@@ -17,6 +18,17 @@ pub struct LayerNorm<R> {
 
 tree!(LayerNorm { gamma, beta; eps });
 
+/// What [`LayerNorm::backward`] reads.
+#[derive(Clone, Debug)]
+pub struct LayerNormTape<R> {
+    /// The input: `[n, d]`
+    pub x: Array2<R>,
+    /// The moments of its rows.
+    pub moments: Moments<R>,
+}
+
+tree!(LayerNormTape { x, moments });
+
 impl<R: Real> LayerNorm<R> {
     /// `γ = 1`, `β = 0`.
     pub fn new(d: usize, eps: f64) -> Self {
@@ -28,11 +40,12 @@ impl<R: Real> LayerNorm<R> {
     /// # Errors
     /// As [`layer_norm()`].
     pub fn forward(&self, x: &ArrayRef2<R>) -> Result<(Array2<R>, LayerNormTape<R>)> {
-        layer_norm(x, &self.gamma, &self.beta, self.eps)
+        let (y, moments) = layer_norm(x, &self.gamma, &self.beta, self.eps)?;
+        Ok((y, LayerNormTape { x: copy(x), moments }))
     }
 
     /// `dy: [n, d]` → `[n, d]`
     pub fn backward(&self, tape: &LayerNormTape<R>, dy: &ArrayRef2<R>, grad: &mut Self) -> Array2<R> {
-        layer_norm_backward(tape, &self.gamma, dy, &mut grad.gamma, &mut grad.beta)
+        layer_norm_backward(&tape.moments, &tape.x, &self.gamma, dy, &mut grad.gamma, &mut grad.beta)
     }
 }

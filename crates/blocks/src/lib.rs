@@ -53,7 +53,7 @@ pub use encoder_decoder_config::{EncoderDecoderConfig, Tying};
 pub use ffn::{Ffn, FfnTape};
 pub use flash_attention::{FlashTape, Tiles, flash_attention, flash_attention_backward};
 pub use heads::{AttentionKind, Heads, HeadsTape};
-pub use layer_norm::LayerNorm;
+pub use layer_norm::{LayerNorm, LayerNormTape};
 pub use linear::{Linear, LinearTape};
 pub use mask::Mask;
 pub use multi_head::{AttentionBatch, MultiHead, MultiHeadTape};

@@ -1,10 +1,9 @@
 //! The block that normalizes before each sub-layer.
 
-use mmt_tensor::ops::LayerNormTape;
 use mmt_tensor::{Ragged, Random, Real, Result, tree};
 use ndarray::{Array2, ArrayRef2};
 
-use crate::{BlockConfig, Ffn, FfnTape, LayerNorm, Mask, MultiHead, MultiHeadTape};
+use crate::{BlockConfig, Ffn, FfnTape, LayerNorm, LayerNormTape, Mask, MultiHead, MultiHeadTape};
 
 /// Self-attention and a feed-forward network, each on the normalized tokens and added to them.
 ///

@@ -1,10 +1,9 @@
 //! Blocks one after the other.
 
-use mmt_tensor::ops::LayerNormTape;
 use mmt_tensor::{Ragged, Random, Real, Result, check_setting, tree};
 use ndarray::{Array2, ArrayRef2};
 
-use crate::{Block, BlockConfig, BlockTape, LayerNorm, Mask, NormOrder};
+use crate::{Block, BlockConfig, BlockTape, LayerNorm, LayerNormTape, Mask, NormOrder};
 
 /// A stack of encoder blocks that ends, after Pre-LN blocks, with one more layer norm.
 ///

@@ -1,11 +1,11 @@
 //! From hidden tokens to scores of words, with the table of words as the last weight.
 
 use mmt_tensor::ops::sum::add_column_sums;
-use mmt_tensor::ops::{LayerNormTape, add_matmul, linear, matmul};
+use mmt_tensor::ops::{add_matmul, linear, matmul};
 use mmt_tensor::{Error, Random, Real, Result, check_index, check_shape, tree};
 use ndarray::{Array1, Array2, ArrayRef2, Axis};
 
-use crate::{Activation, LayerNorm, Linear, LinearTape};
+use crate::{Activation, LayerNorm, LayerNormTape, Linear, LinearTape};
 
 /// The head that scores every word of the vocabulary at the chosen tokens.
 ///

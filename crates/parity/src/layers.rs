@@ -1,10 +1,9 @@
 //! Records of Transformer layers and of the whole encoder-decoder.
 
 use mmt_blocks::{
-    Activation, Block, BlockTape, Decoder, DecoderBlock, DecoderTape, Encoder, Ffn, LayerNorm, Linear,
-    LinearTape, NormOrder, PostLn, PreLn,
+    Activation, Block, BlockTape, Decoder, DecoderBlock, DecoderTape, Encoder, Ffn, LayerNorm, LayerNormTape,
+    Linear, LinearTape, NormOrder, PostLn, PreLn,
 };
-use mmt_tensor::ops::LayerNormTape;
 use mmt_tensor::{Ragged, Real, Tree};
 use ndarray::{Array2, Array3, IxDyn};
 

@@ -126,9 +126,11 @@ pub fn layer_norm<R: Real>(record: &Record) -> Found<Answer<R>> {
     };
     let (gamma, beta) = (flat(gamma, 1.0), flat(beta, 0.0));
     let table = [x.len() / d, d];
-    let (y, tape) = ops::layer_norm(&reshape::<R, _, Ix2>(&x, &table), &gamma, &beta, record.number("eps")?)?;
+    let rows = reshape::<R, _, Ix2>(&x, &table);
+    let (y, moments) = ops::layer_norm(&rows, &gamma, &beta, record.number("eps")?)?;
     let (mut dgamma, mut dbeta) = (gamma.zeros_like(), beta.zeros_like());
-    let dx = ops::layer_norm_backward(&tape, &gamma, &reshape(&dy, &table), &mut dgamma, &mut dbeta);
+    let dx =
+        ops::layer_norm_backward(&moments, &rows, &gamma, &reshape(&dy, &table), &mut dgamma, &mut dbeta);
     let full = |a: &Array2<R>| reshape::<R, _, IxDyn>(a, x.shape());
     let answer = Answer::new().with("out/y", &full(&y)).with("grad_in/x", &full(&dx));
     let Some(shape) = shape else { return Ok(answer) };

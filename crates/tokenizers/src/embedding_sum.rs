@@ -1,7 +1,6 @@
 //! The sum of what is known about a token: what it is, where it stands, where it comes from.
 
-use mmt_blocks::LayerNorm;
-use mmt_tensor::ops::LayerNormTape;
+use mmt_blocks::{LayerNorm, LayerNormTape};
 use mmt_tensor::{Error, Real, Result, check_shape, tree};
 use ndarray::{Array2, ArrayRef2};
 

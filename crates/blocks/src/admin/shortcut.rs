@@ -1,11 +1,10 @@
 //! The end of a residual sub-layer whose shortcut carries a weight.
 
-use mmt_tensor::ops::LayerNormTape;
 use mmt_tensor::ops::sum::add_column_sums;
 use mmt_tensor::{Real, Result, check_finite, check_shape, tree};
 use ndarray::{Array1, Array2, ArrayRef2};
 
-use crate::LayerNorm;
+use crate::{LayerNorm, LayerNormTape};
 
 /// A weighted shortcut added to a branch, and the sum normalized: Post-LN with one more vector per sub-layer.
 ///

@@ -37,16 +37,16 @@ impl Lesson for Norm {
 
     fn teach(inputs: &[Array2<f64>], settings: &Settings) -> Result<Lecture> {
         let [x, gamma, beta, dy] = inputs else { panic!("four inputs") };
-        let (y, tape) = layer_norm(x, &gamma.row(0), &beta.row(0), EPS)?;
+        let (y, moments) = layer_norm(x, &gamma.row(0), &beta.row(0), EPS)?;
         let column = |a: &Array1<f64>| a.clone().insert_axis(Axis(1));
-        let (mean, rstd) = (column(&tape.mean), column(&tape.rstd));
+        let (mean, rstd) = (column(&moments.mean), column(&moments.rstd));
         let hat: Array2<f64> = (x - &mean) * &rstd;
         let width = settings.d as f64;
         let g: Array2<f64> = dy * gamma;
         let mean_g: Array2<f64> = column(&row_sums(&g)) / width;
         let mean_gx: Array2<f64> = column(&row_sums(&(&g * &hat))) / width;
         let (mut dgamma, mut dbeta) = (Array1::zeros(settings.d), Array1::zeros(settings.d));
-        let mut dx = layer_norm_backward(&tape, &gamma.row(0), dy, &mut dgamma, &mut dbeta);
+        let mut dx = layer_norm_backward(&moments, x, &gamma.row(0), dy, &mut dgamma, &mut dbeta);
         if settings.dropped.is_some() {
             dx += &(&mean_g * &rstd);
         }

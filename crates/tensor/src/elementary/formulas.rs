@@ -17,16 +17,21 @@ macro_rules! formulas {
         /// `√½`, where the logarithm changes from one power of two to the next.
         const SQRT_HALF: $float = std::$float::consts::FRAC_1_SQRT_2;
 
-        /// `((c_0 x + c_1) x + c_2) ..`
+        /// `c_0 x^(N-1) + c_1 x^(N-2) + .. + c_(N-1)`
+        ///
+        /// The even and the odd powers by Horner's rule on `x²` each: two chains of half the length, which run at the
+        /// same time.
         #[inline(always)]
-        fn horner<const N: usize>(x: $float, c: [$float; N]) -> $float {
-            let mut y = c[0];
-            let mut i = 1;
+        fn polynomial<const N: usize>(x: $float, c: [$float; N]) -> $float {
+            let square = x * x;
+            let (mut even, mut odd) = if N % 2 == 1 { (c[0], c[1]) } else { (c[1], c[0]) };
+            let mut i = 2;
             while i < N {
-                y = y.mul_add(x, c[i]);
+                let chain = if (N - 1 - i) % 2 == 0 { &mut even } else { &mut odd };
+                *chain = chain.mul_add(square, c[i]);
                 i += 1;
             }
-            y
+            odd.mul_add(x, even)
         }
 
         /// `x = n ln 2 + r` with a whole `n` and `|r| ≤ ½ ln 2`: returns `n + bias` in the lowest bits, `n` and `r`.
@@ -47,7 +52,7 @@ macro_rules! formulas {
             let x = if x < EXP_ZERO { EXP_ZERO } else { x };
             let x = if x > EXP_INFINITE { EXP_INFINITE } else { x };
             let (power, _, r) = reduce(x);
-            let y = horner(r, EXP).mul_add(r, 1.0).mul_add(r, 1.0);
+            let y = polynomial(r, EXP).mul_add(r, 1.0).mul_add(r, 1.0);
             let tiny = x < EXP_TINY;
             let up = if tiny { TINY_STEP << FRACTION } else { 0 };
             let down = if tiny { TINY } else { 2.0 };
@@ -63,7 +68,7 @@ macro_rules! formulas {
             let cut = if x < EXPM1_ONE { EXPM1_ONE } else { x };
             let cut = if cut > EXP_INFINITE { EXP_INFINITE } else { cut };
             let (power, n, r) = reduce(cut);
-            let q = (horner(r, EXP) * r).mul_add(r, r);
+            let q = (polynomial(r, EXP) * r).mul_add(r, r);
             let half = $float::from_bits(power.wrapping_sub(1) << FRACTION);
             let y = half.mul_add(q, half - 0.5) * 2.0;
             let y = if n == 0.0 { q } else { y };
@@ -88,7 +93,7 @@ macro_rules! formulas {
             let s = f / (2.0 + f);
             let z = s * s;
             let square = 0.5 * f * f;
-            let tail = s.mul_add(horner(z, LN).mul_add(z, square), k.mul_add(LN_2_LOW, c));
+            let tail = s.mul_add(polynomial(z, LN).mul_add(z, square), k.mul_add(LN_2_LOW, c));
             k.mul_add(std::$float::consts::LN_2, f - (square - tail))
         }
 
@@ -133,37 +138,36 @@ macro_rules! formulas {
         /// `erf x` for `|x| < ¾` as `x + x P(x²)`.
         #[inline(always)]
         fn erf_near(x: $float) -> $float {
-            horner(x * x, ERF).mul_add(x, x)
+            polynomial(x * x, ERF).mul_add(x, x)
         }
 
-        /// `erfc |x|` for `|x| ≥ ¾`, to full relative accuracy far out.
+        /// `erfc |x|`, to full relative accuracy far out.
         ///
-        /// `e^{-x²} u P(u)` with `u = 1 / (1 + p |x|)`. The rounding error of `x²` is put into the exponent again.
+        /// `e^{-x²} u P(u - ½)` with `u = 1 / (1 + p |x|)`: in powers of `u - ½` nothing cancels. The rounding error of `x²` is put into the exponent again.
         #[inline(always)]
-        fn erfc_far(x: $float) -> $float {
+        fn erfc_absolute(x: $float) -> $float {
             let a = x.abs();
             let square = x * x;
             let rest = x.mul_add(x, -square);
             let e = exp(-square);
             let e = (-rest).mul_add(e, e);
             let u = 1.0 / a.mul_add(ERFC_P, 1.0);
-            let y = horner(u, ERFC) * u * e;
+            let y = polynomial(u - 0.5, ERFC) * u * e;
             if a > ERFC_ZERO { 0.0 } else { y }
         }
 
         /// The error function.
         #[inline(always)]
         pub fn erf(x: $float) -> $float {
-            let far = (1.0 - erfc_far(x)).copysign(x);
+            let far = (1.0 - erfc_absolute(x)).copysign(x);
             if x.abs() < 0.75 { erf_near(x) } else { far }
         }
 
         /// `1 - erf x`, to full relative accuracy far out.
         #[inline(always)]
         pub fn erfc(x: $float) -> $float {
-            let far = erfc_far(x);
-            let far = if x < 0.0 { 2.0 - far } else { far };
-            if x.abs() < 0.75 { 1.0 - erf_near(x) } else { far }
+            let y = erfc_absolute(x);
+            if x < 0.0 { 2.0 - y } else { y }
         }
     };
 }

@@ -9,18 +9,16 @@ use crate::{Error, Real, Result, check_finite, check_not_empty, check_setting, c
 /// Rough operations per element, for the decision to use threads.
 const COST: usize = 6;
 
-/// What [`layer_norm_backward`] reads.
+/// What [`layer_norm_backward`] reads beside the input.
 #[derive(Clone, Debug)]
-pub struct LayerNormTape<R> {
-    /// `x`: `[n, d]`
-    pub x: Array2<R>,
+pub struct Moments<R> {
     /// `μ`, the mean of every row: `[n]`
     pub mean: Array1<R>,
     /// `1 / √(σ² + ε)` of every row: `[n]`
     pub rstd: Array1<R>,
 }
 
-tree!(LayerNormTape { x, mean, rstd });
+tree!(Moments { mean, rstd });
 
 /// Normalizes every row to mean 0 and variance 1, then scales and shifts it.
 ///
@@ -48,7 +46,7 @@ pub fn layer_norm<R: Real>(
     gamma: &ArrayRef1<R>,
     beta: &ArrayRef1<R>,
     eps: f64,
-) -> Result<(Array2<R>, LayerNormTape<R>)> {
+) -> Result<(Array2<R>, Moments<R>)> {
     let (n, d) = x.dim();
     check_shape("layer_norm: gamma", gamma.shape(), &[d])?;
     check_shape("layer_norm: beta", beta.shape(), &[d])?;
@@ -58,15 +56,14 @@ pub fn layer_norm<R: Real>(
     })?;
     check_setting("layer_norm: x", d > 1, || "a row of one number has no variance".to_string())?;
     let (x, gamma, beta) = (contiguous(x), gamma.to_vec(), beta.to_vec());
-    let x = elements(&x);
-    let [kept, y, mean, rstd] = new_rows_of(
+    let rows = elements(&x);
+    let [y, mean, rstd] = new_rows_of(
         n,
-        [d, d, 1, 1],
+        [d, 1, 1],
         COST * d,
         #[inline(always)]
-        |i, [kept, y, mean, rstd]| {
-            let x = &x[i * d..(i + 1) * d];
-            kept.copy_from_slice(x);
+        |i, [y, mean, rstd]| {
+            let x = &rows[i * d..(i + 1) * d];
             (mean[0], rstd[0]) = moments(x, eps);
             let (mean, rstd) = (mean[0], rstd[0]);
             for ((y, &x), (&gamma, &beta)) in y.iter_mut().zip(x).zip(gamma.iter().zip(&beta)) {
@@ -74,17 +71,23 @@ pub fn layer_norm<R: Real>(
             }
         },
     );
-    let matrix = |list| Array2::from_shape_vec((n, d), list).expect("n rows");
-    let tape = LayerNormTape { x: matrix(kept), mean: mean.into(), rstd: rstd.into() };
-    let y = matrix(y);
-    check_result(&tape, &gamma, &beta, &y)?;
-    Ok((y, tape))
+    let moments = Moments { mean: mean.into(), rstd: rstd.into() };
+    let y = Array2::from_shape_vec((n, d), y).expect("n rows");
+    check_result(&x, &moments, &gamma, &beta, &y)?;
+    Ok((y, moments))
 }
 
-/// Refuses what is not a number, and says where it came in. `y` is read only where it may have overflowed.
-fn check_result<R: Real>(tape: &LayerNormTape<R>, gamma: &[R], beta: &[R], y: &ArrayRef2<R>) -> Result<()> {
-    if !tape.rstd.iter().all(|r| r.is_finite() && *r > R::of(0.0)) {
-        check_finite("layer_norm: x", &tape.x)?;
+/// Refuses what is not a number, and says where it came in. `x` is read only where a moment is none, `y` where it may
+/// have overflowed.
+fn check_result<R: Real>(
+    x: &ArrayRef2<R>,
+    moments: &Moments<R>,
+    gamma: &[R],
+    beta: &[R],
+    y: &ArrayRef2<R>,
+) -> Result<()> {
+    if !moments.rstd.iter().all(|r| r.is_finite() && *r > R::of(0.0)) {
+        check_finite("layer_norm: x", x)?;
         return Err(Error::NonFinite { at: "layer_norm: variance of x" });
     }
     check_finite("layer_norm: gamma", &ArrayView1::from(gamma))?;
@@ -111,7 +114,7 @@ fn moments<R: Real>(x: &[R], eps: f64) -> (R, R) {
     (mean, R::of(1.0) / (variance + R::of(eps)).sqrt())
 }
 
-/// Gradients of [`layer_norm`]: returns `x̄`, adds to `γ̄` and `β̄`.
+/// Gradients of [`layer_norm`], given its input: returns `x̄`, adds to `γ̄` and `β̄`.
 ///
 /// **eq-1.12-layernorm, backward**, with `g = γ ⊙ ȳ` and `mean` the mean of a row:
 /// ```math
@@ -130,14 +133,15 @@ fn moments<R: Real>(x: &[R], eps: f64) -> (R, R) {
 /// ```
 /// and the second term of `c̄` has mean zero because `x̂` has.
 pub fn layer_norm_backward<R: Real>(
-    tape: &LayerNormTape<R>,
+    moments: &Moments<R>,
+    x: &ArrayRef2<R>,
     gamma: &ArrayRef1<R>,
     dy: &ArrayRef2<R>,
     dgamma: &mut Array1<R>,
     dbeta: &mut Array1<R>,
 ) -> Array2<R> {
     let (n, d) = dy.dim();
-    let (x, dy, gamma) = (contiguous(&tape.x), contiguous(dy), gamma.to_vec());
+    let (x, dy, gamma) = (contiguous(x), contiguous(dy), gamma.to_vec());
     let (x, dy) = (elements(&x), elements(&dy));
 
     let mut sums = vec![R::of(0.0); 2 * d];
@@ -148,7 +152,7 @@ pub fn layer_norm_backward<R: Real>(
         #[inline(always)]
         |i, dx, sums| {
             let (x, dy) = (&x[i * d..(i + 1) * d], &dy[i * d..(i + 1) * d]);
-            let (mean, rstd) = (tape.mean[i], tape.rstd[i]);
+            let (mean, rstd) = (moments.mean[i], moments.rstd[i]);
             add_parameters(sums, x, dy, mean, rstd);
             for ((g, &dy), &gamma) in dx.iter_mut().zip(dy).zip(&gamma) {
                 *g = gamma * dy;

@@ -43,7 +43,7 @@ pub use gelu_tanh::{gelu_tanh, gelu_tanh_backward};
 pub use hinge::{hardest_hinge, hardest_hinge_backward, hinge, hinge_backward};
 pub use kl_divergence::{kl_divergence, kl_divergence_backward, kl_divergence_targets_backward};
 pub use l2_normalize::{L2NormalizeTape, l2_normalize, l2_normalize_backward};
-pub use layer_norm::{LayerNormTape, layer_norm, layer_norm_backward};
+pub use layer_norm::{Moments, layer_norm, layer_norm_backward};
 pub use linear::{linear, linear_backward};
 pub use log_softmax::{log_softmax, log_softmax_backward, log_sum_exp, log_sum_exp_backward};
 pub use lookup::{lookup, lookup_backward};

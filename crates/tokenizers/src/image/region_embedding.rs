@@ -1,7 +1,6 @@
 //! Tokens of the regions that a detector found.
 
-use mmt_blocks::{LayerNorm, Linear, LinearTape};
-use mmt_tensor::ops::LayerNormTape;
+use mmt_blocks::{LayerNorm, LayerNormTape, Linear, LinearTape};
 use mmt_tensor::{Error, Random, Real, Result, check_finite, check_shape, tree};
 use ndarray::{Array2, ArrayRef2};
 
