@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use mmt_blocks::depth::{DepthConfig, DepthProbe, Reverser};
 use mmt_blocks::{
     Activation, AdminBlock, AdminEncoder, AttentionKind, BlockConfig, ClassHead, ClassToken, CrossBlock,
-    Decoder, DecoderBlock, Embedding, Encoder, EncoderDecoder, EncoderDecoderConfig, Ffn, LayerNorm,
+    Decoder, DecoderBlock, Embedding, Encoder, EncoderDecoder, EncoderDecoderConfig, Ffn, Heads, LayerNorm,
     LearnedPositions, Linear, MultiHead, NormOrder, Pooler, PostLn, PreLn, SelfAttention, Shortcut,
     SinusoidalKind, TiedDecoder, Tying, VisionTransformer, VisionTransformerConfig,
 };
 use mmt_fusion::{
-    Cross, CrossAttention, CrossConcat, EarlyConcat, EarlySum, HierMultiToOne, HierOneToMulti,
-    ResidualAttention, Stream, SumWeights,
+    Bidirectional, BidirectionalAttention, BidirectionalStream, Bottleneck, BottleneckLayer, Cross,
+    CrossAttention, CrossConcat, EarlyConcat, EarlySum, HierMultiToOne, HierOneToMulti, LateFusion,
+    LateStream, LookAtOthers, Projections, ResidualAttention, Stream, SumWeights, ThreeStreams,
+    ThreeStreamsStream,
 };
 use mmt_objectives::NextSentence;
 use mmt_tensor::ops::Conv;
@@ -25,7 +27,7 @@ use mmt_tokenizers::image::{Order, PatchEmbedding, RegionEmbedding, RegionFeatur
 use mmt_tokenizers::text::TextEmbedding;
 use mmt_tokenizers::text::word2vec::WordVectors;
 use mmt_tokenizers::video::{FramePatches, Tubelet, TubeletEmbedding};
-use ndarray::Array1;
+use ndarray::{Array1, Array2};
 
 const ATTENTION: &str = "w_q.weight w_q.bias w_k.weight w_k.bias w_v.weight w_v.bias w_o.weight w_o.bias";
 const FFN: &str = "w_1.weight w_1.bias w_2.weight w_2.bias";
@@ -118,7 +120,39 @@ fn stored() -> Vec<(&'static str, String)> {
         ("HierOneToMulti", attentions("joint a b")),
         ("CrossAttention", attentions("a b")),
         ("CrossConcat", attentions("cross.a cross.b joint")),
+        ("LookAtOthers", attentions("streams.0 streams.1")),
+        ("BottleneckLayer", attentions("streams.0 streams.1")),
+        (
+            "Bottleneck",
+            format!("{} tokens", attentions("alone.0 alone.1 fused.0.streams.0 fused.0.streams.1")),
+        ),
+        ("Projections", PROJECTIONS.into()),
+        ("BidirectionalAttention", both_ways()),
+        ("BidirectionalStream", block(&BI_STREAM)),
+        (
+            "Bidirectional",
+            block(&[("a", &block(&BI_STREAM)), ("b", &block(&BI_STREAM)), ("attn", &both_ways())]),
+        ),
+        ("ThreeStreamsStream", three()),
+        ("ThreeStreams", block(&[("a", &three()), ("b", &three()), ("c", &three())])),
+        ("LateStream", late()),
+        ("LateFusion", below("streams.0", &late())),
     ]
+}
+
+const PROJECTIONS: &str = "w_q.weight w_q.bias w_k.weight w_k.bias w_v.weight w_v.bias";
+const BI_STREAM: [(&str, &str); 3] = [("norm_1", NORM), ("norm_2", NORM), ("ffn", FFN)];
+
+fn both_ways() -> String {
+    format!("{} w_o.weight w_o.bias", block(&[("a", PROJECTIONS), ("b", PROJECTIONS)]))
+}
+
+fn three() -> String {
+    format!("{ATTENTION} {}", block(&[("norm_1", NORM), ("ffn", FFN), ("norm_2", NORM)]))
+}
+
+fn late() -> String {
+    format!("{} head.weight head.bias", below("stream.attn", BARE_ATTENTION))
 }
 
 const BARE_ATTENTION: &str = "w_q.weight w_k.weight w_v.weight w_o.weight";
@@ -213,6 +247,17 @@ fn current() -> Vec<(&'static str, String)> {
         ("HierOneToMulti", names(&HierOneToMulti { joint: tf(), a: tf(), b: tf() })),
         ("CrossAttention", names(&ca())),
         ("CrossConcat", names(&CrossConcat { cross: ca(), joint: tf() })),
+        ("LookAtOthers", names(&LookAtOthers { streams: vec![ca().a, ca().b] })),
+        ("BottleneckLayer", names(&BottleneckLayer { streams: vec![tf(), tf()] })),
+        ("Bottleneck", names(&bottleneck())),
+        ("Projections", names(&Projections::new(4, random))),
+        ("BidirectionalAttention", names(&bidirectional().attn)),
+        ("BidirectionalStream", names(&bidirectional().a)),
+        ("Bidirectional", names(&bidirectional())),
+        ("ThreeStreamsStream", names(&three_streams().a)),
+        ("ThreeStreams", names(&three_streams())),
+        ("LateStream", names(&late_stream())),
+        ("LateFusion", names(&LateFusion { streams: vec![late_stream()] })),
     ]
 }
 
@@ -222,6 +267,44 @@ fn bare() -> ResidualAttention<f64> {
 
 fn tf() -> Stream<f64> {
     Stream::Attention(bare())
+}
+
+fn bottleneck() -> Bottleneck<f64> {
+    let streams = vec![tf(), tf()];
+    let fused = vec![BottleneckLayer { streams: streams.clone() }];
+    Bottleneck { alone: streams, fused, tokens: Array2::ones((2, 4)) }
+}
+
+fn bidirectional() -> Bidirectional<f64> {
+    let random = &mut Random::seed(0);
+    let mut stream = || BidirectionalStream {
+        norm_1: LayerNorm::new(4, 1e-6),
+        norm_2: LayerNorm::new(4, 1e-6),
+        ffn: Ffn::new(4, 6, Activation::Gelu, random).unwrap(),
+    };
+    let (a, b) = (stream(), stream());
+    let projections = Projections::new(4, random);
+    let w_o = Linear::new(4, 4, random);
+    let attn = BidirectionalAttention { a: projections.clone(), b: projections, w_o, heads: Heads::new(2) };
+    Bidirectional { a, b, attn }
+}
+
+fn three_streams() -> ThreeStreams<f64> {
+    let random = &mut Random::seed(0);
+    let stream = ThreeStreamsStream {
+        w_q: Linear::new(4, 4, random),
+        w_k: Linear::new(4, 2, random),
+        w_v: Linear::new(4, 2, random),
+        w_o: Linear::new(4, 4, random),
+        norm_1: LayerNorm::new(4, 1e-12),
+        ffn: Ffn::new(4, 6, Activation::Gelu, random).unwrap(),
+        norm_2: LayerNorm::new(4, 1e-12),
+    };
+    ThreeStreams { a: stream.clone(), b: stream.clone(), c: stream, heads: Heads::new(2) }
+}
+
+fn late_stream() -> LateStream<f64> {
+    LateStream { stream: tf(), head: Linear::new(4, 2, &mut Random::seed(0)) }
 }
 
 fn ca() -> CrossAttention<f64> {

@@ -13,4 +13,11 @@ equations! { "3",
     cross = "eq-3-cross": mmt_fusion::CrossAttention => checks::co_attention;
     cross_equiv = "eq-3-cross-equiv": mmt_fusion::CrossAttention => checks::cross_equiv;
     cross_concat = "eq-3-cross-concat": mmt_fusion::CrossConcat => checks::cross_concat;
+    joint_queries = "eq-3-tri-note": mmt_fusion::joint_queries => checks::joint_queries;
+    look_at_others = "eq-3-tri-survey": mmt_fusion::LookAtOthers => checks::look_at_others;
+    paired_attention = "eq-3-tri-code": mmt_fusion::paired_attention => checks::paired_attention;
+    bottleneck_layer = "eq-3-mbt-layer": mmt_fusion::BottleneckLayer => checks::bottleneck_layer;
+    bottleneck = "eq-3-mbt-delay": mmt_fusion::Bottleneck => checks::bottleneck;
+    bidirectional = "eq-3-irene-bi": mmt_fusion::BidirectionalAttention => checks::bidirectional;
+    late = "eq-3-late": mmt_fusion::LateFusion => checks::late;
 }
