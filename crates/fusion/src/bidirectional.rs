@@ -1,7 +1,6 @@
 //! Two streams that look at themselves and at each other, half and half.
 
-use mmt_blocks::{Ffn, FfnTape, LayerNorm, Mask};
-use mmt_tensor::ops::LayerNormTape;
+use mmt_blocks::{Ffn, FfnTape, LayerNorm, LayerNormTape, Mask};
 use mmt_tensor::{Real, Result, tree};
 use ndarray::{Array2, ArrayRef2};
 

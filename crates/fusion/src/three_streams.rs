@@ -1,7 +1,6 @@
 //! A layer of three streams, each of which reads the other two.
 
-use mmt_blocks::{Ffn, FfnTape, Heads, HeadsTape, LayerNorm, Linear, LinearTape, Mask};
-use mmt_tensor::ops::LayerNormTape;
+use mmt_blocks::{Ffn, FfnTape, Heads, HeadsTape, LayerNorm, LayerNormTape, Linear, LinearTape, Mask};
 use mmt_tensor::{Ragged, Real, Result, tree};
 use ndarray::Array2;
 
