@@ -15,13 +15,13 @@ use mmt_fusion::{
     LateStream, LookAtOthers, Projections, ResidualAttention, Stream, SumWeights, ThreeStreams,
     ThreeStreamsStream,
 };
-use mmt_objectives::NextSentence;
+use mmt_objectives::{NextMedication, NextSentence, ProlongedStay, SelfAndDual};
 use mmt_tensor::ops::Conv;
 use mmt_tensor::{Random, Tree};
 use mmt_tests::sources;
 use mmt_tokenizers::EmbeddingSum;
 use mmt_tokenizers::cnn::ConvUnit;
-use mmt_tokenizers::ehr::{Ontology, OntologyEmbedding};
+use mmt_tokenizers::ehr::{Ontology, OntologyEmbedding, PatientEmbedding, VisitConfig, VisitEncoder};
 use mmt_tokenizers::graph::{Gcn, GraphAttention};
 use mmt_tokenizers::image::{Order, PatchEmbedding, RegionEmbedding, RegionFeatures, Stage};
 use mmt_tokenizers::text::TextEmbedding;
@@ -33,6 +33,7 @@ const ATTENTION: &str = "w_q.weight w_q.bias w_k.weight w_k.bias w_v.weight w_v.
 const FFN: &str = "w_1.weight w_1.bias w_2.weight w_2.bias";
 const NORM: &str = "gamma beta";
 const GAT: &str = "weight a bias";
+const LINEAR: &str = "weight bias";
 
 /// `names` below `parent`.
 fn below(parent: &str, names: &str) -> String {
@@ -67,6 +68,13 @@ fn stored() -> Vec<(&'static str, String)> {
         block(&[("attn", ATTENTION), ("shortcut_1", shortcut), ("ffn", FFN), ("shortcut_2", shortcut)]);
     let stage = "down.weight down.bias block.units.0.weight block.units.0.bias block.units.1.weight \
                  block.units.1.bias";
+    let unbiased = "w_q.weight w_k.weight w_v.weight w_o.weight w_o.bias";
+    let visit = block(&[("norm_1", NORM), ("attn", unbiased), ("norm_2", NORM), ("ffn", FFN)]);
+    let visits = format!(
+        "special ontologies.0.table {} kind.table {}",
+        below("ontologies.0.first", GAT),
+        below("encoder.blocks.0", &visit)
+    );
     let head = "hidden.weight hidden.bias out.weight out.bias";
     let both = [("encoder", below("blocks.0", &post)), ("decoder", below("blocks.0", &block(&decoder)))];
     let both: Vec<String> = both.iter().map(|(field, names)| below(field, names)).collect();
@@ -112,6 +120,14 @@ fn stored() -> Vec<(&'static str, String)> {
         ("Gcn", "w_0 w_1".into()),
         ("GraphAttention", GAT.into()),
         ("OntologyEmbedding", format!("table {}", below("first", GAT))),
+        ("VisitEncoder", visits),
+        ("PatientEmbedding", "code.table visit.table place.table sum.norm.gamma sum.norm.beta".into()),
+        ("SelfAndDual", block(&[("dd", FFN), ("rd", FFN), ("dr", FFN), ("rr", FFN)])),
+        (
+            "NextMedication",
+            block(&[("diagnoses", LINEAR), ("medications", LINEAR), ("hidden", LINEAR), ("out", LINEAR)]),
+        ),
+        ("ProlongedStay", below("classifier", LINEAR)),
         ("EarlyConcat", below("joint", &stack)),
         ("NextSentence", "classifier.weight classifier.bias".into()),
         ("ResidualAttention", below("attn", BARE_ATTENTION)),
@@ -194,6 +210,7 @@ fn current() -> Vec<(&'static str, String)> {
         bos: 0,
     };
     let ontology = Ontology::of_paths(&[vec!["code".to_string(), "root".to_string()]]).unwrap();
+    let visits = VisitConfig { width: 4, depth: 1, heads: 2, graph_heads: 2, hidden: 3 };
     let probe = DepthConfig { width: 4, tokens: 3, classes: 2 };
     let picture =
         VisionTransformerConfig { block: config.clone(), depth: 1, patches: 4, hidden: Some(3), classes: 2 };
@@ -239,6 +256,11 @@ fn current() -> Vec<(&'static str, String)> {
         ("Gcn", names(&Gcn::new(5, 4, 3, random).unwrap())),
         ("GraphAttention", names(&GraphAttention::new(3, 4, 2, random).unwrap())),
         ("OntologyEmbedding", names(&OntologyEmbedding::new(&ontology, 4, 2, random).unwrap())),
+        ("VisitEncoder", names(&VisitEncoder::new(&[&ontology], &visits, random).unwrap())),
+        ("PatientEmbedding", names(&PatientEmbedding::new(5, 4, 3, 2, random))),
+        ("SelfAndDual", names(&SelfAndDual::new(4, 3, 2, random))),
+        ("NextMedication", names(&NextMedication::new(4, 3, random))),
+        ("ProlongedStay", names(&ProlongedStay::new(4, random))),
         ("EarlyConcat", names(&EarlyConcat { joint: encoder.into() })),
         ("NextSentence", names(&NextSentence::new(4, random))),
         ("ResidualAttention", names(&bare())),

@@ -26,5 +26,11 @@ equations! { "2",
     code_order = "eq-2.11-code-order": mmt_tokenizers::ehr::code_order => checks::code_order;
     graph_attention = "eq-2.12-graph-attention": mmt_tokenizers::graph::GraphAttention => checks::graph_attention;
     ontology_embedding = "eq-2.12-ontology-embedding": mmt_tokenizers::ehr::OntologyEmbedding => checks::ontology_embedding;
+    visit_encoder = "eq-2.13-visit-encoder": mmt_tokenizers::ehr::VisitEncoder => checks::visit_encoder;
+    self_and_dual = "eq-2.13-self-and-dual": mmt_objectives::SelfAndDual => checks::self_and_dual;
+    visit_rows = "eq-2.13-visit-rows": mmt_objectives::visit_rows => checks::visit_rows;
+    next_medication = "eq-2.13-next-medication": mmt_objectives::NextMedication => checks::next_medication;
+    patient_embedding = "eq-2.14-patient-embedding": mmt_tokenizers::ehr::PatientEmbedding => checks::patient_embedding;
+    prolonged_stay = "eq-2.14-prolonged-stay": mmt_objectives::ProlongedStay => checks::prolonged_stay;
     embedding_sum = "eq-2.15-embedding-sum": mmt_tokenizers::EmbeddingSum => checks::embedding_sum;
 }
