@@ -20,13 +20,13 @@ use mmt_tensor::ops::Conv;
 use mmt_tensor::{Random, Tree};
 use mmt_tests::sources;
 use mmt_tokenizers::EmbeddingSum;
-use mmt_tokenizers::cnn::ConvUnit;
+use mmt_tokenizers::cnn::{ConvUnit, Inception, InceptionWidths, Separable};
 use mmt_tokenizers::ehr::{Ontology, OntologyEmbedding, PatientEmbedding, VisitConfig, VisitEncoder};
 use mmt_tokenizers::graph::{Gcn, GraphAttention};
 use mmt_tokenizers::image::{Order, PatchEmbedding, RegionEmbedding, RegionFeatures, Stage};
 use mmt_tokenizers::text::TextEmbedding;
 use mmt_tokenizers::text::word2vec::WordVectors;
-use mmt_tokenizers::video::{FramePatches, Tubelet, TubeletEmbedding};
+use mmt_tokenizers::video::{ClipFeatures, ClipFeaturesConfig, FramePatches, Tubelet, TubeletEmbedding};
 use ndarray::{Array1, Array2};
 
 const ATTENTION: &str = "w_q.weight w_q.bias w_k.weight w_k.bias w_v.weight w_v.bias w_o.weight w_o.bias";
@@ -66,6 +66,10 @@ fn stored() -> Vec<(&'static str, String)> {
     let shortcut = "omega norm.gamma norm.beta";
     let admin =
         block(&[("attn", ATTENTION), ("shortcut_1", shortcut), ("ffn", FFN), ("shortcut_2", shortcut)]);
+    let unit = "weight norm.gamma norm.beta";
+    let separable = block(&[("spatial", unit), ("temporal", unit)]);
+    let windows = block(&[("reduce", unit), ("conv", &separable)]);
+    let inception = block(&[("point", unit), ("window", &windows), ("second", &windows), ("pooled", unit)]);
     let stage = "down.weight down.bias block.units.0.weight block.units.0.bias block.units.1.weight \
                  block.units.1.bias";
     let unbiased = "w_q.weight w_k.weight w_v.weight w_o.weight w_o.bias";
@@ -108,6 +112,10 @@ fn stored() -> Vec<(&'static str, String)> {
         ("PatchEmbedding", "project.weight project.bias".into()),
         ("FrozenNorm", NORM.into()),
         ("Stage", stage.into()),
+        ("Separable", separable.clone()),
+        ("Windows", windows.clone()),
+        ("Inception", inception.clone()),
+        ("ClipFeatures", format!("{} {}", below("layers.0", &separable), below("layers.1", &inception))),
         ("RegionFeatures", below("stages.0", stage)),
         (
             "RegionEmbedding",
@@ -216,6 +224,8 @@ fn current() -> Vec<(&'static str, String)> {
         VisionTransformerConfig { block: config.clone(), depth: 1, patches: 4, hidden: Some(3), classes: 2 };
     let kernel = ndarray::Dim([2, 3, 1, 1]);
     let convolution = ConvUnit::<f64, _, 2>::new(kernel, Conv::default(), random).with_norm(1e-5);
+    let widths = InceptionWidths { point: 1, window: [1, 1], second: [1, 1], pooled: 1 };
+    let inception = Inception::new(2, widths, 1e-3, random);
     let patch = PatchEmbedding::new(2, 3, 4, Order::Hwc, random);
     let tubelet = Tubelet { frames: 2, patch: 2 };
     vec![
@@ -247,6 +257,10 @@ fn current() -> Vec<(&'static str, String)> {
         ("PatchEmbedding", names(&patch)),
         ("FrozenNorm", names(&convolution.norm.unwrap())),
         ("Stage", names(&Stage::new(3, 2, random))),
+        ("Separable", names(&Separable::new(2, 3, 3, 1, 1e-3, random))),
+        ("Windows", names(&inception.window)),
+        ("Inception", names(&inception)),
+        ("ClipFeatures", names(&ClipFeatures::new(&ClipFeaturesConfig::tiny(), random))),
         ("RegionFeatures", names(&RegionFeatures::new(&[2], random))),
         ("RegionEmbedding", names(&RegionEmbedding::new(3, 4, 1e-12, random))),
         ("TubeletEmbedding", names(&TubeletEmbedding::new(tubelet, 3, 4, Order::Hwc, random))),

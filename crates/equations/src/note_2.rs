@@ -18,6 +18,10 @@ equations! { "2",
     word_graph = "eq-2.6-word-graph": mmt_tokenizers::graph::word_graph => checks::word_graph;
     gcn = "eq-2.7-gcn": mmt_tokenizers::graph::Gcn => checks::gcn;
     graph_autoencoder = "eq-2.7-graph-autoencoder": mmt_objectives::graph_autoencoder => checks::graph_autoencoder;
+    separable = "eq-2.8-separable": mmt_tokenizers::cnn::Separable => checks::separable;
+    inception = "eq-2.8-inception": mmt_tokenizers::cnn::Inception => checks::inception;
+    clip_features = "eq-2.8-clip-features": mmt_tokenizers::video::ClipFeatures => checks::clip_features;
+    clip_token = "eq-2.8-clip-token": mmt_tokenizers::video::clip_tokens => checks::clip_token;
     k_means = "eq-2.9-k-means": mmt_tokenizers::video::k_means => checks::k_means;
     tree_search = "eq-2.9-tree-search": mmt_tokenizers::video::VisualWords => checks::tree_search;
     nearest_leaf = "eq-2.9-nearest-leaf": mmt_tokenizers::video::VisualWords => checks::nearest_leaf;
