@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayRef1, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, s};
 
 #[cfg(target_arch = "x86_64")]
 use super::packed;
-use crate::parallel::{fork_parts, free_threads};
+use crate::parallel::{fork_parts, free_threads, new_blocks};
 use crate::{Real, simd};
 
 /// Terms of an entry that are accumulated before a block sum is added.
@@ -29,9 +29,7 @@ const SPLIT: usize = 5_000_000 / 2;
 /// # Panics
 /// If the inner sizes differ: shapes are checked by the operations, with names.
 pub fn matmul<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>) -> Array2<R> {
-    let mut c = Array2::zeros((a.nrows(), b.ncols()));
-    product(a, b, &mut c, Start::Nothing);
-    c
+    new_product(a, b, Start::Nothing)
 }
 
 /// The matrix product with the same row added to every row of it: `C = 1 r' + A B`, the block sums added to what is
@@ -39,9 +37,7 @@ pub fn matmul<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>) -> Array2<R> {
 ///
 /// `a: [n, k]`, `b: [k, m]`, `r: [m]` → `[n, m]`
 pub fn matmul_plus_row<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>, r: &ArrayRef1<R>) -> Array2<R> {
-    let mut c = Array2::zeros((a.nrows(), b.ncols()));
-    product(a, b, &mut c, Start::Row(r));
-    c
+    new_product(a, b, Start::Row(r))
 }
 
 /// `C += A B`, the block sums added to what `c` holds.
@@ -69,18 +65,41 @@ enum Start<'a, R> {
     Row(&'a ArrayRef1<R>),
 }
 
+/// The result as a new matrix: if its rows are split over the threads, each sets its own to zero first.
+fn new_product<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>, start: Start<R>) -> Array2<R> {
+    let ((n, k), m) = (a.dim(), b.ncols());
+    assert_eq!(b.nrows(), k, "inner sizes of a product");
+    let block = lines_of_a_part(n, n * k * m);
+    if m == 0 || n < m || block >= n {
+        let mut c = Array2::zeros((n, m));
+        product(a, b, &mut c, start);
+        return c;
+    }
+    let [list] = new_blocks([n * m], [block * m], true, &|i, [rows]| {
+        let a = a.slice(s![i * block..(i * block + block).min(n), ..]);
+        let c = ArrayViewMut2::from_shape((a.nrows(), m), rows.zeros()).expect("rows of the result");
+        part(a, b.view(), c, start, 0);
+    });
+    Array2::from_shape_vec((n, m), list).expect("the rows of all parts")
+}
+
+/// Rows or columns of a result that a thread computes: a part of `size`, or all of it where a fork costs more.
+fn lines_of_a_part(size: usize, work: usize) -> usize {
+    let threads = free_threads();
+    if threads == 1 || work < SPLIT { size } else { size.div_ceil(threads).next_multiple_of(16) }
+}
+
 /// Splits the rows or the columns of a large result over the threads.
 fn product<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>, c: &mut ArrayRef2<R>, start: Start<R>) {
     let ((n, k), m) = (a.dim(), b.ncols());
     assert_eq!(b.nrows(), k, "inner sizes of a product");
     assert_eq!(c.dim(), (n, m), "shape of a product");
-    let threads = free_threads();
-    if threads == 1 || n * k * m < SPLIT {
-        return part(a.view(), b.view(), c.view_mut(), start, 0);
-    }
     let by_rows = n >= m;
     let size = if by_rows { n } else { m };
-    let block = size.div_ceil(threads).next_multiple_of(16);
+    let block = lines_of_a_part(size, n * k * m);
+    if block >= size {
+        return part(a.view(), b.view(), c.view_mut(), start, 0);
+    }
     let axis = Axis(usize::from(!by_rows));
     fork_parts(c.axis_chunks_iter_mut(axis, block).collect(), &|i, c: ArrayViewMut2<R>| {
         let range = i * block..(i * block + block).min(size);

@@ -118,7 +118,7 @@ pub(super) fn each_part<P: Send>(parts: Vec<P>, forked: bool, f: &(dyn Fn(usize,
 }
 
 /// New lists of numbers, see [`alloc::in_parts`], made by `f(i, parts)`, on all threads or on this one.
-pub(super) fn new_blocks<R: Real, const N: usize>(
+pub(crate) fn new_blocks<R: Real, const N: usize>(
     sizes: [usize; N],
     lengths: [usize; N],
     forked: bool,
