@@ -4,12 +4,14 @@
 //! more than the operation. A program that installs [`Recycling`] as its global allocator keeps freed blocks and hands
 //! them out again, at most [`LIMIT`] bytes of them. Functions stay functions: nothing passes buffers around.
 
+mod huge;
 mod parts;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use huge::fresh;
 pub use parts::{Part, in_parts};
 
 /// Blocks below this size are the business of the system's allocator.
@@ -17,9 +19,6 @@ const LARGE: usize = 1 << 16;
 
 /// Most bytes that are kept in freed blocks.
 pub const LIMIT: usize = 512 << 20;
-
-/// Blocks of this size and more ask for huge pages. Smaller ones hold one such page at most.
-const HUGE: usize = 1 << 22;
 
 /// Alignment of a large block: a cache line, so that registers are loaded from one line.
 const ALIGN: usize = 64;
@@ -126,24 +125,6 @@ fn give(block: *mut u8, class: usize, size: usize) -> bool {
     freed.first[class] = block.expose_provenance();
     freed.bytes += size;
     true
-}
-
-/// A new block as `alloc` makes it, on pages of 2 MiB where the system has them: fewer of its pages fit into the tables
-/// of the processor otherwise, and each costs a fault at first.
-fn fresh(block: Layout, alloc: impl FnOnce(Layout) -> *mut u8) -> *mut u8 {
-    let at = alloc(block);
-    #[cfg(target_os = "linux")]
-    if block.size() >= HUGE && !at.is_null() {
-        const PAGE: usize = 4096;
-        let skipped = at.addr().next_multiple_of(PAGE) - at.addr();
-        let pages = (block.size() - skipped) / PAGE * PAGE;
-        // SAFETY: whole pages inside the block, whose contents stay as they are. It is a wish: an error changes nothing.
-        #[allow(unsafe_code)]
-        unsafe {
-            libc::madvise(at.add(skipped).cast(), pages, libc::MADV_HUGEPAGE);
-        }
-    }
-    at
 }
 
 fn count(size: usize) {
