@@ -23,7 +23,6 @@ const UNSUPPORTED: &[&str] = &[
     "op_losses_s/cosine_embedding",
     "op_losses_s/triplet_margin",
     "op_losses_s/nll",
-    "op_norm_s/batch_norm_train_2d",
     "op_norm_s/group_norm",
     "op_norm_s/rms_norm",
     "op_pool_s/max_pool2d_ceil",

@@ -19,6 +19,7 @@ equations! { "0",
     avg_pool = "eq-0.10-avg-pool": mmt_tensor::ops::avg_pool => checks::avg_pool;
     global_avg_pool = "eq-0.10-global-avg-pool": mmt_tensor::ops::global_avg_pool => checks::global_avg_pool;
     frozen_norm = "eq-0.10-frozen-norm": mmt_tensor::ops::frozen_norm => checks::frozen_norm;
+    batch_norm = "eq-0.10-batch-norm": mmt_tensor::ops::batch_norm => checks::batch_norm;
     symmetric_kl = "eq-4-softce-symmetric-kl": mmt_tensor::ops::symmetric_kl => checks::symmetric_kl;
     mse = "eq-4-reg-mse": mmt_tensor::ops::mse => checks::mse;
     l1 = "eq-4-reg-l1": mmt_tensor::ops::l1 => checks::l1;

@@ -1,11 +1,12 @@
 //! Records of convolution, pooling and batch norm.
 
 use mmt_tensor::ops::{
-    Conv, Divisor, Pool, Statistics, avg_pool, avg_pool_backward, conv, conv_backward, frozen_norm,
-    frozen_norm_backward, global_avg_pool, global_avg_pool_backward, max_pool, max_pool_backward,
+    Conv, Divisor, Pool, Statistics, avg_pool, avg_pool_backward, batch_norm_backward, conv, conv_backward,
+    frozen_norm, frozen_norm_backward, global_avg_pool, global_avg_pool_backward, max_pool,
+    max_pool_backward,
 };
 use mmt_tensor::{Real, Tree};
-use ndarray::{Array, Array1, ArrayD, Dimension, Ix3, Ix4, Ix5, IxDyn};
+use ndarray::{Array, Array1, Array2, ArrayD, Dimension, Ix3, Ix4, Ix5, IxDyn};
 
 use super::Answer;
 use super::case::{Found, Record};
@@ -88,15 +89,15 @@ fn global_mean<R: Real>(record: &Record) -> Found<Answer<R>> {
     Ok(Answer::new().with("out/y", &reshape::<R, _, IxDyn>(&y, &shape)).with("grad_in/x", &dx))
 }
 
-/// Batch norm with stored statistics.
+/// Batch norm with stored statistics, or with those of the batch, which the stored ones follow.
 pub fn batch_norm<R: Real>(record: &Record) -> Found<Answer<R>> {
-    if record.flag("training") {
-        return unsupported("batch norm with the statistics of the batch");
-    }
     let x: ArrayD<R> = record.real("in/x")?;
     let (gamma, beta): (Array1<R>, Array1<R>) = (record.real("in/weight")?, record.real("in/bias")?);
     let (mean, variance) = (record.real("in/running_mean")?, record.real("in/running_var")?);
-    let statistics = Statistics { mean, variance, eps: record.number("eps")? };
+    let mut statistics = Statistics { mean, variance, eps: record.number("eps")? };
+    if record.flag("training") {
+        return batch_norm_in_training(record, (&x, &gamma, &beta), &mut statistics);
+    }
     let y = frozen_norm(&x, &gamma, &beta, &statistics)?;
     let dy: ArrayD<R> = record.shaped("cot/y", y.shape())?;
     let (mut dgamma, mut dbeta) = (gamma.zeros_like(), beta.zeros_like());
@@ -104,4 +105,38 @@ pub fn batch_norm<R: Real>(record: &Record) -> Found<Answer<R>> {
     Ok((Answer::new().with("out/y", &y).with("grad_in/x", &dx))
         .with("grad_in/weight", &dgamma)
         .with("grad_in/bias", &dbeta))
+}
+
+fn batch_norm_in_training<R: Real>(
+    record: &Record,
+    (x, gamma, beta): (&ArrayD<R>, &Array1<R>, &Array1<R>),
+    statistics: &mut Statistics<R>,
+) -> Found<Answer<R>> {
+    let (rows, back) = channels_last(x);
+    let (y, tape) = mmt_tensor::ops::batch_norm(&rows, gamma, beta, statistics.eps)?;
+    statistics.follow(&tape, record.number("momentum")?)?;
+    let dy: ArrayD<R> = record.shaped("cot/y", x.shape())?;
+    let (mut dgamma, mut dbeta) = (gamma.zeros_like(), beta.zeros_like());
+    let dx = batch_norm_backward(&tape, gamma, &channels_last(&dy).0, &mut dgamma, &mut dbeta);
+    Ok((Answer::new().with("out/y", &back(&y)).with("grad_in/x", &back(&dx)))
+        .with("out/running_mean_after", &statistics.mean)
+        .with("out/running_var_after", &statistics.variance)
+        .with("grad_in/weight", &dgamma)
+        .with("grad_in/bias", &dbeta))
+}
+
+/// `x: [batch, c, ..]` as rows `[batch · .., c]`, and the way back.
+fn channels_last<R: Real>(x: &ArrayD<R>) -> (Array2<R>, impl Fn(&Array2<R>) -> ArrayD<R>) {
+    let c = x.shape()[1];
+    let mut last = x.view();
+    last.swap_axes(1, 0);
+    let flat = last.to_shape((c, x.len() / c)).expect("as many numbers").reversed_axes();
+    let mut shape = x.shape().to_vec();
+    shape.swap(0, 1);
+    let back = move |rows: &Array2<R>| {
+        let mut x = rows.t().to_shape(shape.clone()).expect("as many numbers").into_owned();
+        x.swap_axes(0, 1);
+        x
+    };
+    (flat.into_owned(), back)
 }

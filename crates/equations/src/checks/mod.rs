@@ -8,6 +8,7 @@ pub mod amplification;
 pub mod attention;
 pub mod attention_with_sums;
 pub mod avg_pool;
+pub mod batch_norm;
 pub mod bert_adam;
 pub mod bert_embedding;
 pub mod bert_input;

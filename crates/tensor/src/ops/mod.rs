@@ -1,6 +1,7 @@
 //! Elementary operations: pairs of a function and its gradient.
 
 pub mod avg_pool;
+pub mod batch_norm;
 pub mod binary_cross_entropy;
 pub mod conv;
 pub mod cross_entropy;
@@ -33,6 +34,7 @@ pub mod symmetric_kl;
 mod window;
 
 pub use avg_pool::{Divisor, avg_pool, avg_pool_backward, global_avg_pool, global_avg_pool_backward};
+pub use batch_norm::{BatchNormTape, batch_norm, batch_norm_backward};
 pub use binary_cross_entropy::{Reduction, binary_cross_entropy, binary_cross_entropy_backward};
 pub use conv::{Conv, conv, conv_backward};
 pub use cross_entropy::{CrossEntropyTape, OnEmpty, cross_entropy, cross_entropy_backward};

@@ -96,7 +96,7 @@ impl<R: Real> VisitEncoder<R> {
     /// v = \bigl[ \mathrm{Encoder}(x_0, x_1, \dots, x_n) \bigr]_0
     /// ```
     ///
-    /// one set of codes `c` of kind `t` per row → `v: [B, d]`, with `E` of eq-2.12-ontology-embedding
+    /// `sets`: the codes `c` of a kind `t`, one set per row → `v: [B, d]`, with `E` of eq-2.12-ontology-embedding
     ///
     /// There is no embedding of positions, so the order of the codes of a visit means nothing. A [`CodeSet::new`] has one
     /// order, and `v` is then the same to the last bit. The vectors of all codes are computed once for the batch.
