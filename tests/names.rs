@@ -9,6 +9,7 @@ use mmt_blocks::{
     LearnedPositions, Linear, MultiHead, NormOrder, Pooler, PostLn, PreLn, SelfAttention, Shortcut,
     SinusoidalKind, TiedDecoder, Tying, VisionTransformer, VisionTransformerConfig,
 };
+use mmt_fusion::topology::{Part, Program, Sizes, parse};
 use mmt_fusion::{
     Bidirectional, BidirectionalAttention, BidirectionalStream, Bottleneck, BottleneckLayer, Cross,
     CrossAttention, CrossConcat, EarlyConcat, EarlySum, HierMultiToOne, HierOneToMulti, LateFusion,
@@ -159,6 +160,7 @@ fn stored() -> Vec<(&'static str, String)> {
         ),
         ("ThreeStreamsStream", three()),
         ("ThreeStreams", block(&[("a", &three()), ("b", &three()), ("c", &three())])),
+        ("Program", "parts.1.attn.w_q.weight parts.1.attn.w_k.weight parts.1.attn.w_v.weight parts.1.attn.w_o.weight parts.f".into()),
         ("LateStream", late()),
         ("LateFusion", below("streams.0", &late())),
     ]
@@ -292,6 +294,7 @@ fn current() -> Vec<(&'static str, String)> {
         ("Bidirectional", names(&bidirectional())),
         ("ThreeStreamsStream", names(&three_streams().a)),
         ("ThreeStreams", names(&three_streams())),
+        ("Program", names(&program())),
         ("LateStream", names(&late_stream())),
         ("LateFusion", names(&LateFusion { streams: vec![late_stream()] })),
     ]
@@ -337,6 +340,12 @@ fn three_streams() -> ThreeStreams<f64> {
         norm_2: LayerNorm::new(4, 1e-12),
     };
     ThreeStreams { a: stream.clone(), b: stream.clone(), c: stream, heads: Heads::new(2) }
+}
+
+fn program() -> Program<f64> {
+    let parts = [("f".to_string(), Part::Learn(Array2::ones((2, 4)))), ("1".to_string(), Part::Tf(tf()))];
+    let topology = parse("Tf(1, 1, Learn(f, 2))").unwrap().topology;
+    Program { parts: parts.into_iter().collect(), topology, sizes: Sizes { width: 4, heads: 2, hidden: 6 } }
 }
 
 fn late_stream() -> LateStream<f64> {

@@ -33,6 +33,7 @@ const LONG_FILES: &[(&str, usize)] = &[
     ("crates/equations/src/checks/encoder_decoder.rs", 330),
     ("crates/equations/src/checks/label_smoothing.rs", 250),
     ("crates/equations/src/checks/masked_attention.rs", 220),
+    ("crates/equations/src/checks/topology.rs", 380),
     ("crates/equations/src/errata/note_1.rs", 380),
     ("crates/equations/src/page.rs", 250),
     ("crates/lab/src/bench/tiny.rs", 220),
@@ -48,6 +49,14 @@ const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[
     ("crates/blocks/src/flash_attention.rs", "flash_backward", 60),
     ("crates/tensor/src/ops/cross_entropy.rs", "cross_entropy", 44),
     ("crates/tensor/src/ops/frozen_norm.rs", "frozen_norm", 51),
+    // One match over the kinds of nodes of a topology.
+    ("crates/fusion/src/topology/parse.rs", "expression", 50),
+    ("crates/fusion/src/topology/rules.rs", "shape", 50),
+    ("crates/fusion/src/topology/run.rs", "step", 55),
+    ("crates/fusion/src/topology/run_backward.rs", "step_backward", 55),
+    // Every named topology beside its page; every rule and every mistake.
+    ("crates/equations/src/checks/topology.rs", "expressions_give_the_bits_of_their_pages", 60),
+    ("crates/equations/src/checks/shape.rs", "forward", 65),
     // Tables in the form of code: letters, names of foreign arrays, lines of a page.
     ("crates/cli/src/terminal.rs", "ascii", 105),
     ("crates/cli/src/equations.rs", "list", 53),

@@ -20,4 +20,11 @@ equations! { "3",
     bottleneck = "eq-3-mbt-delay": mmt_fusion::Bottleneck => checks::bottleneck;
     bidirectional = "eq-3-irene-bi": mmt_fusion::BidirectionalAttention => checks::bidirectional;
     late = "eq-3-late": mmt_fusion::LateFusion => checks::late;
+    topology = "eq-3-topology": mmt_fusion::topology::Program => checks::topology;
+    shape = "eq-3-shape": mmt_fusion::topology::shapes => checks::shape;
+    provenance = "eq-3-prov": mmt_fusion::topology::provenance => checks::provenance;
+    cost = "eq-3-cost": mmt_fusion::topology::block_flops => checks::fusion_cost;
+    memory = "eq-3-mem": mmt_fusion::topology::block_memory => checks::fusion_memory;
+    taxonomy = "eq-3-taxonomy": mmt_fusion::topology::taxonomy => checks::taxonomy;
+    vilt_class = "eq-3-vilt-class": mmt_fusion::topology::vilt_class => checks::vilt_class;
 }

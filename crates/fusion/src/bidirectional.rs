@@ -1,7 +1,7 @@
 //! Two streams that look at themselves and at each other, half and half.
 
 use mmt_blocks::{Ffn, FfnTape, LayerNorm, LayerNormTape, Mask};
-use mmt_tensor::{Real, Result, tree};
+use mmt_tensor::{Ragged, Real, Result, tree};
 use ndarray::{Array2, ArrayRef2};
 
 use crate::{BidirectionalAttention, BidirectionalAttentionTape, Layout};
@@ -70,9 +70,22 @@ impl<R: Real> Bidirectional<R> {
         (b, layout_b): (&ArrayRef2<R>, &Layout),
         masks: (&Mask, &Mask),
     ) -> Result<((Array2<R>, Array2<R>), BidirectionalTape<R>)> {
+        self.forward_rows((a, &layout_a.rows()), (b, &layout_b.rows()), masks)
+    }
+
+    /// [`forward`](Self::forward) of sequences of which it is known where each sample begins.
+    ///
+    /// # Errors
+    /// Those of the layers.
+    pub fn forward_rows(
+        &self,
+        (a, rows_a): (&ArrayRef2<R>, &Ragged),
+        (b, rows_b): (&ArrayRef2<R>, &Ragged),
+        masks: (&Mask, &Mask),
+    ) -> Result<((Array2<R>, Array2<R>), BidirectionalTape<R>)> {
         let (h_a, norm_a) = self.a.norm_1.forward(a)?;
         let (h_b, norm_b) = self.b.norm_1.forward(b)?;
-        let ((y_a, y_b), attn) = self.attn.forward((&h_a, layout_a), (&h_b, layout_b), masks)?;
+        let ((y_a, y_b), attn) = self.attn.forward_rows((&h_a, rows_a), (&h_b, rows_b), masks)?;
         let (z_a, tape_a) = self.a.feed_forward(y_a + a, norm_a)?;
         let (z_b, tape_b) = self.b.feed_forward(y_b + b, norm_b)?;
         Ok(((z_a, z_b), BidirectionalTape { a: tape_a, b: tape_b, attn }))

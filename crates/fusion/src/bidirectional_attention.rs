@@ -67,18 +67,30 @@ impl<R: Real> BidirectionalAttention<R> {
         (b, layout_b): (&ArrayRef2<R>, &Layout),
         (mask_a, mask_b): (&Mask, &Mask),
     ) -> Result<((Array2<R>, Array2<R>), BidirectionalAttentionTape<R>)> {
+        self.forward_rows((a, &layout_a.rows()), (b, &layout_b.rows()), (mask_a, mask_b))
+    }
+
+    /// [`forward`](Self::forward) of sequences of which it is known where each sample begins.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn forward_rows(
+        &self,
+        (a, rows_a): (&ArrayRef2<R>, &Ragged),
+        (b, rows_b): (&ArrayRef2<R>, &Ragged),
+        (mask_a, mask_b): (&Mask, &Mask),
+    ) -> Result<((Array2<R>, Array2<R>), BidirectionalAttentionTape<R>)> {
         let (a, b) = (self.a.forward(a)?, self.b.forward(b)?);
-        let (rows_a, rows_b) = (layout_a.rows(), layout_b.rows());
-        let (own_a, other_a) = self.attend(&a.q, [(&a, &rows_a, mask_a), (&b, &rows_b, mask_b)], &rows_a)?;
-        let (own_b, other_b) = self.attend(&b.q, [(&b, &rows_b, mask_b), (&a, &rows_a, mask_a)], &rows_b)?;
+        let (own_a, other_a) = self.attend(&a.q, [(&a, rows_a, mask_a), (&b, rows_b, mask_b)], rows_a)?;
+        let (own_b, other_b) = self.attend(&b.q, [(&b, rows_b, mask_b), (&a, rows_a, mask_a)], rows_b)?;
         let (y_a, w_o_a) = self.w_o.forward_owned(half(&own_a.o, &other_a.o))?;
         let (y_b, w_o_b) = self.w_o.forward_owned(half(&own_b.o, &other_b.o))?;
         let masks = (mask_a.clone(), mask_b.clone());
         let tape = BidirectionalAttentionTape {
             a: tape_of(a, own_a, other_a, w_o_a),
             b: tape_of(b, own_b, other_b, w_o_b),
-            rows_a,
-            rows_b,
+            rows_a: rows_a.clone(),
+            rows_b: rows_b.clone(),
             masks,
         };
         Ok(((y_a, y_b), tape))
@@ -91,7 +103,7 @@ impl<R: Real> BidirectionalAttention<R> {
         [own, other]: [(&Projected<R>, &Ragged, &Mask); 2],
         rows: &Ragged,
     ) -> Result<(HeadsTape<R>, HeadsTape<R>)> {
-        let look = |(kv, of, mask): (&Projected<R>, &Ragged, &Mask)| {
+        let look = |(kv, of, mask): (&Projected<R>, &Ragged, &Mask)| -> Result<_> {
             Ok(self.heads.forward(q, &kv.k, &kv.v, rows, of, mask)?.1)
         };
         Ok((look(own)?, look(other)?))

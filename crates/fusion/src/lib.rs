@@ -25,6 +25,7 @@ pub mod projections;
 pub mod residual_attention;
 pub mod stream;
 pub mod three_streams;
+pub mod topology;
 
 pub use attention_with_sums::{AttentionWithSumsTape, attention_with_sums, attention_with_sums_backward};
 pub use bidirectional::{Bidirectional, BidirectionalStream, BidirectionalStreamTape, BidirectionalTape};

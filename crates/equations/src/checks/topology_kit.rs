@@ -1,0 +1,82 @@
+//! What the evidence of the algebra shares: inputs, drawn programs, and texts of published systems.
+
+use std::collections::BTreeMap;
+
+use mmt_fusion::topology::{Inputs, Program, Shape, Sizes, Topology, parse, random_topology, shapes};
+use mmt_tensor::testing::shake;
+use mmt_tensor::{Ragged, Random, Real};
+use ndarray::Array2;
+
+pub(super) const SMALL: Sizes = Sizes { width: 4, heads: 2, hidden: 6 };
+
+/// One sample of each modality, of the width of the model.
+pub(super) fn one(lengths: &[(&str, usize)], width: usize) -> Inputs {
+    lengths.iter().map(|&(m, n)| (m.to_string(), (Ragged::one(n), width))).collect()
+}
+
+pub(super) fn topology(text: &str) -> Topology {
+    parse(text).unwrap_or_else(|e| panic!("{text}: {e}")).topology
+}
+
+pub(super) fn checked(text: &str, inputs: &Inputs, sizes: &Sizes) -> (Topology, Vec<Shape>) {
+    let topology = topology(text);
+    let shapes = shapes(&topology, inputs, sizes).unwrap_or_else(|e| panic!("{text}: {}", e.error));
+    (topology, shapes)
+}
+
+/// A program with the values of its inputs.
+pub(super) struct Drawn<R> {
+    pub program: Program<R>,
+    pub inputs: Inputs,
+    pub x: BTreeMap<String, Array2<R>>,
+}
+
+/// One to three modalities in one or two samples, some of another width, in up to eight steps.
+pub(super) fn draw<R: Real>(random: &mut Random) -> Drawn<R> {
+    let (samples, count, steps) = (1 + random.below(2), 1 + random.below(3), 1 + random.below(8));
+    let mut inputs = Inputs::new();
+    for modality in &["a", "t", "v"][..count] {
+        let lengths: Vec<usize> = (0..samples).map(|_| 1 + random.below(4)).collect();
+        let width = if random.below(4) == 0 { 3 } else { 4 };
+        inputs.insert(modality.to_string(), (Ragged::of_lengths(lengths), width));
+    }
+    let topology = random_topology(&inputs, &SMALL, steps, random);
+    of(topology, inputs, random)
+}
+
+/// A program with random parameters everywhere.
+pub(super) fn of<R: Real>(topology: Topology, inputs: Inputs, random: &mut Random) -> Drawn<R> {
+    let program = Program::new(topology, &inputs, SMALL, random).expect("a well-typed topology");
+    let program = shake(&program, random.below(1 << 20) as u64);
+    let x =
+        inputs.iter().map(|(m, (rows, d))| (m.clone(), random.uniform((rows.tokens(), *d), 1.0))).collect();
+    Drawn { program, inputs, x }
+}
+
+/// Co-attention and self-attention of two streams, `layers` times, after stacks of each alone.
+pub(super) fn two_streams(text: usize, picture: usize, layers: usize) -> String {
+    let alone = |m: &str, n: usize| if n == 0 { format!("In {m}") } else { format!("Tf({m}, {n}, In {m})") };
+    let mut expression = format!("Let a0 = {} in Let t0 = {} in ", alone("a", picture), alone("t", text));
+    for l in 1..=layers {
+        let k = l - 1;
+        expression += &format!("Let a{l} = Tf(as{l}, 1, Ca(ac{l}, a{k}, t{k})) in ");
+        expression += &format!("Let t{l} = Tf(ts{l}, 1, Ca(tc{l}, t{k}, a{k})) in ");
+    }
+    expression + &format!("Tuple[a{layers}, t{layers}]")
+}
+
+/// A bottleneck Transformer: layers alone, then fused layers.
+pub(super) fn bottleneck(alone: usize, fused: usize, tokens: usize) -> String {
+    let mut text = format!(
+        "Let f0 = Learn(f, {tokens}) in Let a0 = Tf(a, {alone}, In a) in Let t0 = Tf(t, {alone}, In t) in "
+    );
+    for l in 1..=fused {
+        let k = l - 1;
+        let own = |m: &str| if k == 0 { format!("{m}0") } else { format!("Seg({m}{k}, [{m}])") };
+        for m in ["a", "t"] {
+            text += &format!("Let {m}{l} = Tf({m}f{l}, 1, Cat[{}, f{k}]) in ", own(m));
+        }
+        text += &format!("Let f{l} = Mean[Seg(a{l}, [_]), Seg(t{l}, [_])] in ");
+    }
+    text + &format!("Tuple[Seg(a{fused}, [a]), Seg(t{fused}, [t])]")
+}
