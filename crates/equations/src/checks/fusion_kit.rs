@@ -8,17 +8,17 @@ use mmt_tensor::testing::{assert_close, qres, shake};
 use mmt_tensor::{Ragged, Random, Real};
 use ndarray::{Array2, Axis, s};
 
-pub(super) fn layout(tag: &str, lengths: &[usize]) -> Layout {
+pub(crate) fn layout(tag: &str, lengths: &[usize]) -> Layout {
     Layout::of(tag, Ragged::of_lengths(lengths.iter().copied())).expect("tokens in every sample")
 }
 
 /// The inputs of the specification, section 3.12: three tokens of one modality, four of the other.
-pub(super) fn inputs<R: Real>() -> (Array2<R>, Array2<R>) {
+pub(crate) fn inputs<R: Real>() -> (Array2<R>, Array2<R>) {
     (qres(1, (3, 4), 1.0), qres(2, (4, 4), 1.0))
 }
 
 /// The test block of the specification, section 3.0, with the weights `W^(i)` of section 3.12.
-pub(super) fn test_block<R: Real>(i: usize) -> ResidualAttention<R> {
+pub(crate) fn test_block<R: Real>(i: usize) -> ResidualAttention<R> {
     let weight = |s| Linear { weight: qres(10 * i + s, (4, 4), 0.6), bias: None };
     let attn = MultiHead::new(4, 2, &mut Random::seed(0)).expect("two heads of width two");
     ResidualAttention {
@@ -27,12 +27,12 @@ pub(super) fn test_block<R: Real>(i: usize) -> ResidualAttention<R> {
 }
 
 /// `T0` of the specification.
-pub(super) fn test_stream<R: Real>(i: usize) -> Stream<R> {
+pub(crate) fn test_stream<R: Real>(i: usize) -> Stream<R> {
     Stream::Attention(test_block(i))
 }
 
 /// `C0` of the specification.
-pub(super) fn test_cross<R: Real>(i: usize) -> Cross<R> {
+pub(crate) fn test_cross<R: Real>(i: usize) -> Cross<R> {
     Cross::Attention(test_block(i))
 }
 
@@ -48,19 +48,19 @@ fn config(d: usize, heads: usize) -> BlockConfig {
 }
 
 /// One block with norms and a network, and random parameters everywhere.
-pub(super) fn stream<R: Real>(d: usize, heads: usize, random: &mut Random) -> Stream<R> {
+pub(crate) fn stream<R: Real>(d: usize, heads: usize, random: &mut Random) -> Stream<R> {
     let encoder = Encoder::new(NormOrder::Pre, 1, &config(d, heads), random);
     shake(&Stream::Encoder(encoder.expect("heads divide the width")), random.below(1 << 20) as u64)
 }
 
 /// One block that looks at another sequence, with random parameters everywhere.
-pub(super) fn cross<R: Real>(d: usize, context: usize, heads: usize, random: &mut Random) -> Cross<R> {
+pub(crate) fn cross<R: Real>(d: usize, context: usize, heads: usize, random: &mut Random) -> Cross<R> {
     let block = CrossBlock::new(NormOrder::Post, &config(d, heads), context, random);
     shake(&Cross::Block(block.expect("heads divide the width")), random.below(1 << 20) as u64)
 }
 
 /// The stack whose only block is what [`cross`] is when it looks at itself.
-pub(super) fn as_stream(cross: &Cross<f64>) -> Stream<f64> {
+pub(crate) fn as_stream(cross: &Cross<f64>) -> Stream<f64> {
     let Cross::Block(block) = cross.clone() else { panic!("a block") };
     let CrossBlock { norm_1, attn, norm_2, ffn, .. } = block;
     let block = Block::Post(mmt_blocks::PostLn { attn, norm_1, ffn, norm_2 });
@@ -69,7 +69,7 @@ pub(super) fn as_stream(cross: &Cross<f64>) -> Stream<f64> {
 
 /// Two modalities of a small batch.
 #[derive(Clone)]
-pub(super) struct Pair {
+pub(crate) struct Pair {
     pub d: usize,
     pub heads: usize,
     pub a: Array2<f64>,
@@ -78,7 +78,7 @@ pub(super) struct Pair {
     pub lb: Layout,
 }
 
-pub(super) fn pair(random: &mut Random) -> Pair {
+pub(crate) fn pair(random: &mut Random) -> Pair {
     let (samples, heads) = (1 + random.below(3), 1 + random.below(2));
     let d = 2 * heads;
     let mut lengths = || -> Vec<usize> { (0..samples).map(|_| 1 + random.below(4)).collect() };
@@ -88,7 +88,7 @@ pub(super) fn pair(random: &mut Random) -> Pair {
 }
 
 /// The same modalities of one sample: at least two tokens of each.
-pub(super) fn one_sample(random: &mut Random) -> Pair {
+pub(crate) fn one_sample(random: &mut Random) -> Pair {
     let heads = 1 + random.below(2);
     let (d, n, m) = (2 * heads, 2 + random.below(3), 2 + random.below(3));
     let (a, b) = (random.uniform((n, d), 1.0), random.uniform((m, d), 1.0));
@@ -97,14 +97,14 @@ pub(super) fn one_sample(random: &mut Random) -> Pair {
 
 impl Pair {
     /// One sample of the batch by itself.
-    pub(super) fn sample(&self, sample: usize) -> Pair {
+    pub(crate) fn sample(&self, sample: usize) -> Pair {
         let own = |x: &Array2<f64>, layout: &Layout| layout.rows().of(x, sample).to_owned();
         let (a, b) = (own(&self.a, &self.la), own(&self.b, &self.lb));
         Pair { la: layout("a", &[a.nrows()]), lb: layout("b", &[b.nrows()]), a, b, ..self.clone() }
     }
 
     /// The numbers to add that hide pairs of tokens of different modalities, or those of the same.
-    pub(super) fn only(&self, same: bool) -> mmt_blocks::Mask {
+    pub(crate) fn only(&self, same: bool) -> mmt_blocks::Mask {
         let (n, m) = (self.a.nrows(), self.b.nrows());
         let seen = |(i, j)| if ((i < n) == (j < n)) == same { 0.0 } else { f64::NEG_INFINITY };
         mmt_blocks::Mask::Bias(vec![Array2::from_shape_fn((n + m, n + m), seen)])
@@ -112,19 +112,19 @@ impl Pair {
 }
 
 /// `x` with its rows in another order.
-pub(super) fn permuted(x: &Array2<f64>, order: &[usize]) -> Array2<f64> {
+pub(crate) fn permuted(x: &Array2<f64>, order: &[usize]) -> Array2<f64> {
     x.select(Axis(0), order)
 }
 
 /// Requires the first rows to be `a` and the others `b`.
 #[track_caller]
-pub(super) fn assert_joined(z: &Array2<f64>, a: &Array2<f64>, b: &Array2<f64>, limit: f64) {
+pub(crate) fn assert_joined(z: &Array2<f64>, a: &Array2<f64>, b: &Array2<f64>, limit: f64) {
     assert_close(&z.slice(s![..a.nrows(), ..]).to_owned(), a, limit);
     assert_close(&z.slice(s![a.nrows().., ..]).to_owned(), b, limit);
 }
 
 /// Requires at least one number to differ by more than rounding.
 #[track_caller]
-pub(super) fn assert_apart(x: &Array2<f64>, y: &Array2<f64>) {
+pub(crate) fn assert_apart(x: &Array2<f64>, y: &Array2<f64>) {
     assert!(x.iter().zip(y).any(|(x, y)| (x - y).abs() > 1e-9), "the two are the same");
 }

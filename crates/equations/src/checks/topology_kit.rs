@@ -7,32 +7,32 @@ use mmt_tensor::testing::shake;
 use mmt_tensor::{Ragged, Random, Real};
 use ndarray::Array2;
 
-pub(super) const SMALL: Sizes = Sizes { width: 4, heads: 2, hidden: 6 };
+pub(crate) const SMALL: Sizes = Sizes { width: 4, heads: 2, hidden: 6 };
 
 /// One sample of each modality, of the width of the model.
-pub(super) fn one(lengths: &[(&str, usize)], width: usize) -> Inputs {
+pub(crate) fn one(lengths: &[(&str, usize)], width: usize) -> Inputs {
     lengths.iter().map(|&(m, n)| (m.to_string(), (Ragged::one(n), width))).collect()
 }
 
-pub(super) fn topology(text: &str) -> Topology {
+pub(crate) fn topology(text: &str) -> Topology {
     parse(text).unwrap_or_else(|e| panic!("{text}: {e}")).topology
 }
 
-pub(super) fn checked(text: &str, inputs: &Inputs, sizes: &Sizes) -> (Topology, Vec<Shape>) {
+pub(crate) fn checked(text: &str, inputs: &Inputs, sizes: &Sizes) -> (Topology, Vec<Shape>) {
     let topology = topology(text);
     let shapes = shapes(&topology, inputs, sizes).unwrap_or_else(|e| panic!("{text}: {}", e.error));
     (topology, shapes)
 }
 
 /// A program with the values of its inputs.
-pub(super) struct Drawn<R> {
+pub(crate) struct Drawn<R> {
     pub program: Program<R>,
     pub inputs: Inputs,
     pub x: BTreeMap<String, Array2<R>>,
 }
 
 /// One to three modalities in one or two samples, some of another width, in up to eight steps.
-pub(super) fn draw<R: Real>(random: &mut Random) -> Drawn<R> {
+pub(crate) fn draw<R: Real>(random: &mut Random) -> Drawn<R> {
     let (samples, count, steps) = (1 + random.below(2), 1 + random.below(3), 1 + random.below(8));
     let mut inputs = Inputs::new();
     for modality in &["a", "t", "v"][..count] {
@@ -45,7 +45,7 @@ pub(super) fn draw<R: Real>(random: &mut Random) -> Drawn<R> {
 }
 
 /// A program with random parameters everywhere.
-pub(super) fn of<R: Real>(topology: Topology, inputs: Inputs, random: &mut Random) -> Drawn<R> {
+pub(crate) fn of<R: Real>(topology: Topology, inputs: Inputs, random: &mut Random) -> Drawn<R> {
     let program = Program::new(topology, &inputs, SMALL, random).expect("a well-typed topology");
     let program = shake(&program, random.below(1 << 20) as u64);
     let x =
@@ -54,7 +54,7 @@ pub(super) fn of<R: Real>(topology: Topology, inputs: Inputs, random: &mut Rando
 }
 
 /// Co-attention and self-attention of two streams, `layers` times, after stacks of each alone.
-pub(super) fn two_streams(text: usize, picture: usize, layers: usize) -> String {
+pub(crate) fn two_streams(text: usize, picture: usize, layers: usize) -> String {
     let alone = |m: &str, n: usize| if n == 0 { format!("In {m}") } else { format!("Tf({m}, {n}, In {m})") };
     let mut expression = format!("Let a0 = {} in Let t0 = {} in ", alone("a", picture), alone("t", text));
     for l in 1..=layers {
@@ -66,7 +66,7 @@ pub(super) fn two_streams(text: usize, picture: usize, layers: usize) -> String 
 }
 
 /// A bottleneck Transformer: layers alone, then fused layers.
-pub(super) fn bottleneck(alone: usize, fused: usize, tokens: usize) -> String {
+pub(crate) fn bottleneck(alone: usize, fused: usize, tokens: usize) -> String {
     let mut text = format!(
         "Let f0 = Learn(f, {tokens}) in Let a0 = Tf(a, {alone}, In a) in Let t0 = Tf(t, {alone}, In t) in "
     );
