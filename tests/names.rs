@@ -21,6 +21,7 @@ use mmt_tensor::ops::Conv;
 use mmt_tensor::{Random, Tree};
 use mmt_tests::sources;
 use mmt_tokenizers::EmbeddingSum;
+use mmt_tokenizers::audio::SpectrogramPatches;
 use mmt_tokenizers::cnn::{ConvUnit, Inception, InceptionWidths, Separable};
 use mmt_tokenizers::ehr::{Ontology, OntologyEmbedding, PatientEmbedding, VisitConfig, VisitEncoder};
 use mmt_tokenizers::graph::{Gcn, GraphAttention};
@@ -122,6 +123,7 @@ fn stored() -> Vec<(&'static str, String)> {
             "RegionEmbedding",
             "feature.weight feature.bias geometry.weight geometry.bias norm.gamma norm.beta".into(),
         ),
+        ("SpectrogramPatches", "project.weight project.bias".into()),
         ("TubeletEmbedding", "project.weight project.bias".into()),
         ("FramePatches", "patch.project.weight patch.project.bias".into()),
         ("TextEmbedding", "word.table position.table segment.table sum.norm.gamma sum.norm.beta".into()),
@@ -265,6 +267,7 @@ fn current() -> Vec<(&'static str, String)> {
         ("ClipFeatures", names(&ClipFeatures::new(&ClipFeaturesConfig::tiny(), random))),
         ("RegionFeatures", names(&RegionFeatures::new(&[2], random))),
         ("RegionEmbedding", names(&RegionEmbedding::new(3, 4, 1e-12, random))),
+        ("SpectrogramPatches", names(&SpectrogramPatches::new([2, 2], [1, 1], 3, random))),
         ("TubeletEmbedding", names(&TubeletEmbedding::new(tubelet, 3, 4, Order::Hwc, random))),
         ("FramePatches", names(&FramePatches { patch, frames: 2 })),
         ("TextEmbedding", names(&TextEmbedding::new(5, 6, 4, 1e-12, random))),

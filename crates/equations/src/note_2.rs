@@ -37,4 +37,7 @@ equations! { "2",
     patient_embedding = "eq-2.14-patient-embedding": mmt_tokenizers::ehr::PatientEmbedding => checks::patient_embedding;
     prolonged_stay = "eq-2.14-prolonged-stay": mmt_objectives::ProlongedStay => checks::prolonged_stay;
     embedding_sum = "eq-2.15-embedding-sum": mmt_tokenizers::EmbeddingSum => checks::embedding_sum;
+    mel_filters = "eq-2.16-mel-filters": mmt_tokenizers::audio::mel_filters => checks::mel_filters;
+    log_mel = "eq-2.16-log-mel": mmt_tokenizers::audio::LogMel => checks::log_mel;
+    spectrogram_patch = "eq-2.17-spectrogram-patch": mmt_tokenizers::audio::SpectrogramPatches => checks::spectrogram_patch;
 }

@@ -46,6 +46,8 @@ pub enum Error {
     UnknownId { at: &'static str, id: String },
     /// A line of a text, counted from one, that is not what its format asks for.
     InvalidLine { at: &'static str, line: usize, why: String },
+    /// Bytes, counted from zero, that are not what their format asks for.
+    InvalidFile { at: &'static str, offset: usize, why: String },
 }
 
 impl fmt::Display for Error {
@@ -80,6 +82,7 @@ impl fmt::Display for Error {
             Error::DuplicateModality { tag } => write!(f, "two segments are called `{tag}`"),
             Error::UnknownId { at, id } => write!(f, "{at}: unknown: `{id}`"),
             Error::InvalidLine { at, line, why } => write!(f, "{at}: line {line}: {why}"),
+            Error::InvalidFile { at, offset, why } => write!(f, "{at}: byte {offset}: {why}"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! From images, texts, clips, records and sounds to tokens.
 
+pub mod audio;
 pub mod cnn;
 pub mod ehr;
 pub mod embedding_sum;
