@@ -32,11 +32,24 @@ const UNSUPPORTED: &[&str] = &[
     "op_pool_s/interp_bicubic",
     "op_pool_s/interp_nearest",
     "op_position_s/sincos_2d",
+    "op_roi_s/roi_pool",
+    "op_roi_s/box_iou",
+    "op_roi_s/nms",
     "optim_s/adamw_amsgrad",
 ];
 
+/// Records of whole models of which mmt computes the first tensors, up to the tokens that the first layer reads.
+const PARTIAL: &[&str] = &[
+    "hf_ast_s/main",
+    "hf_videomae_s/main",
+    "hf_vit_classification_s/main",
+    "hf_vit_mae_s/main",
+    "hf_vit_mim_s/main",
+    "hf_vivit_s/main",
+];
+
 /// Records in all cases together.
-const RECORDS: usize = 153;
+const RECORDS: usize = 179;
 
 fn fixtures() -> PathBuf {
     root().join("tests/parity")
@@ -49,15 +62,17 @@ fn outcomes(precision: Precision) -> Vec<Outcome> {
 
 fn every_record_passes_or_is_listed(precision: Precision) {
     let outcomes = outcomes(precision);
-    let mut unsupported = Vec::new();
+    let (mut unsupported, mut partial) = (Vec::new(), Vec::new());
     for Outcome { case, record, verdict } in &outcomes {
         match verdict {
             Verdict::Pass(_) => {}
             Verdict::Unsupported(_) => unsupported.push(format!("{case}/{record}")),
+            Verdict::Partial(..) => partial.push(format!("{case}/{record}")),
             other => panic!("{case}/{record} at {}: {other:?}", precision.name()),
         }
     }
     assert_eq!(unsupported, UNSUPPORTED);
+    assert_eq!(partial, PARTIAL);
     assert_eq!(outcomes.len(), RECORDS);
 }
 
@@ -79,14 +94,28 @@ fn the_page_of_parity_is_up_to_date() {
     }
     let mut page = String::from(
         "# Parity with other libraries\n\nWritten by `just equations`.\n\n\
-         The folder `tests/parity` holds inputs, outputs, intermediates and gradients that PyTorch and Hugging Face \
+         The folder `tests/parity` holds inputs, outputs, intermediates and gradients that PyTorch, torchvision and Hugging Face \
          transformers computed. `mmt parity tests/parity` runs the functions of mmt on the inputs, forward and backward, \
          and compares; the tests do the same in both precisions. Formats, origin and tolerances: \
-         [tests/parity/README.md](../tests/parity/README.md).\n\n| case | pass | unsupported |\n|---|---|---|\n",
+         [tests/parity/README.md](../tests/parity/README.md).\n\n| case | pass | partial | unsupported |\n|---|---|---|---|\n",
     );
     for (case, outcomes) in &cases {
-        let passed = outcomes.iter().filter(|o| matches!(o.verdict, Verdict::Pass(_))).count();
-        writeln!(page, "| `{case}` | {passed} | {} |", outcomes.len() - passed).unwrap();
+        let count = |name: &str| outcomes.iter().filter(|o| o.verdict.name() == name).count();
+        let [passed, partial, unsupported] = ["pass", "partial", "unsupported"].map(count);
+        writeln!(page, "| `{case}` | {passed} | {partial} | {unsupported} |").unwrap();
+    }
+    page += "\n## Partial\n\nRecords of whole models of which mmt computes the first tensors.\n\n\
+             | case | record | compared |\n|---|---|---|\n";
+    for Outcome { case, record, verdict } in cases.values().flatten() {
+        if let Verdict::Partial(worst, missing) = verdict {
+            writeln!(
+                page,
+                "| `{case}` | `{record}` | all but {}; the worst is `{}` |",
+                missing.len(),
+                worst.key
+            )
+            .unwrap();
+        }
     }
     page += "\n## Unsupported\n\nRecords of functions that no page of mmt states.\n\n| case | record | why |\n|---|---|---|\n";
     for Outcome { case, record, verdict } in cases.values().flatten() {

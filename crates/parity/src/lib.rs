@@ -5,6 +5,7 @@
 
 mod attention;
 pub mod case;
+mod cnn;
 pub mod compare;
 mod layers;
 mod layout;
@@ -12,7 +13,9 @@ mod linear;
 mod losses;
 mod ops;
 mod optim;
+mod regions;
 mod regression;
+mod tokens;
 mod vision;
 
 use std::path::Path;
@@ -114,6 +117,14 @@ fn judge<R: Real>(case: &str, record: &Record, answer: &Answer<R>, precision: Pr
 /// The functions of mmt that belong to a record.
 fn answer<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
     match case {
+        "op_roi_s" => regions::alignment(record),
+        "tv_roi_head_s" => regions::head(record),
+        "tv_resnet_blocks_s" => cnn::residual_block(record),
+        "tv_s3d_s" => cnn::s3d(record),
+        "hf_vit_classification_s" | "hf_vit_mim_s" | "hf_vit_mae_s" => tokens::vision(record),
+        "hf_vivit_s" => tokens::vivit(record),
+        "hf_videomae_s" => tokens::videomae(record),
+        "hf_ast_s" => tokens::ast(record),
         "op_conv_s" => vision::convolution(record),
         "op_pool_s" => vision::pooling(record),
         "op_sdpa_s" => attention::dot_product(record),
