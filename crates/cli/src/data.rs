@@ -10,6 +10,7 @@ use mmt_report::{file, svg};
 use mmt_tensor::Random;
 use serde_json::json;
 
+use crate::data_words::{Told, teller};
 use crate::draw;
 use crate::failure::{Code, Done, Failure};
 use crate::names::did_you_mean;
@@ -91,6 +92,9 @@ struct Sample {
 }
 
 fn show(args: &ShowArgs, terminal: &Terminal) -> Done {
+    if let Some(draw) = teller(&args.id) {
+        return tell(args, draw, terminal);
+    }
     let draw = sampler(&args.id)?;
     terminal.start(terminal.precision(Precision::F64), "")?;
     let part = if args.part == Side::Test { Part::Test } else { Part::Train };
@@ -122,6 +126,22 @@ fn show(args: &ShowArgs, terminal: &Terminal) -> Done {
         terminal.event("saved", json!({ "path": path }))?;
         terminal.line("")?;
         terminal.line(format_args!("saved {}", path.display()))?;
+    }
+    Ok(Code::Ok)
+}
+
+/// Samples of words, one paragraph each.
+fn tell(args: &ShowArgs, draw: fn(&mut Random) -> Told, terminal: &Terminal) -> Done {
+    if args.svg {
+        return Err(Failure::usage(format!("`{}` has no pictures", args.id)));
+    }
+    terminal.start(terminal.precision(Precision::F64), "")?;
+    let mut random = Random::seed(terminal.options.seed);
+    for _ in 0..args.count {
+        let (lines, fields) = draw(&mut random);
+        terminal.line("")?;
+        lines.iter().try_for_each(|line| terminal.line(format_args!("  {line}")))?;
+        terminal.event("sample", fields)?;
     }
     Ok(Code::Ok)
 }

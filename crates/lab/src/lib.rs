@@ -11,6 +11,7 @@ pub mod studies;
 pub mod train;
 mod trainable;
 pub mod warm_up;
+pub mod word_study;
 pub mod words;
 
 pub use trainable::Trainable;

@@ -1,9 +1,9 @@
-//! Vocabularies from files.
+//! Vocabularies and vectors of words from files.
 
 use std::path::Path;
 
 use mmt_golden::file::{self, FileError};
-use mmt_tokenizers::text::{Reading, Vocabulary, WordPiece};
+use mmt_tokenizers::text::{Reading, VectorFile, Vocabulary, WordPiece};
 
 /// The tokenizer of a `vocab.txt`.
 ///
@@ -13,6 +13,15 @@ pub fn read_word_piece(path: &Path, reading: Reading) -> Result<WordPiece, FileE
     let bytes = file::read_bytes(path)?;
     let words = Vocabulary::parse(&bytes).and_then(|words| WordPiece::new(words, reading));
     words.map_err(|e| FileError { path: path.to_path_buf(), offset: None, why: e.to_string() })
+}
+
+/// The vectors of a file of word2vec or GloVe.
+///
+/// # Errors
+/// [`FileError`] if the file cannot be read, and with the number of the line if one of it is not a word with its numbers.
+pub fn read_vectors(path: &Path) -> Result<VectorFile<f32>, FileError> {
+    let vectors = VectorFile::parse(&file::read_bytes(path)?);
+    vectors.map_err(|e| FileError { path: path.to_path_buf(), offset: None, why: e.to_string() })
 }
 
 #[cfg(test)]
@@ -38,5 +47,15 @@ mod tests {
         assert_eq!(text("none.txt"), "lab/none.txt: no such file or directory");
         let expected = r#"lab/Cargo.toml: vocabulary: line 2: "name = \"mmt-lab\"" is not one word"#;
         assert_eq!(text("Cargo.toml"), expected);
+    }
+
+    #[test]
+    fn files_that_hold_no_vectors_are_refused_with_path_and_line() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/");
+        let text = |path: &str| {
+            read_vectors(&Path::new(root).join(path)).unwrap_err().to_string().replace(root, "lab/")
+        };
+        assert_eq!(text("none.txt"), "lab/none.txt: no such file or directory");
+        assert_eq!(text("Cargo.toml"), r#"lab/Cargo.toml: vectors: line 1: no numbers after "[package]""#);
     }
 }

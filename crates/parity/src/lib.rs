@@ -17,6 +17,8 @@ mod regions;
 mod regression;
 mod tokens;
 mod vision;
+mod visit_encoder;
+mod visits;
 
 use std::path::Path;
 
@@ -147,6 +149,8 @@ fn answer<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
         "op_activation_s" => ops::activation(record),
         "op_norm_s" => ops::norm(record),
         "op_losses_s" => losses::loss(record),
+        "ext_gbert_predict_s" => visits::predict(record),
+        "ext_gbert_pretrain_s" => visits::pretrain(record),
         "op_linear_embedding_s" => linear::linear_embedding(record),
         _ => ops::unsupported("no page"),
     }

@@ -11,7 +11,7 @@ use ndarray::{Array1, Array2, Axis, concatenate};
 use crate::{Property, properties};
 
 /// Groups of categories of codes, as many below each as `sizes` says, and the root above.
-pub(super) fn tree(sizes: &[&[usize]]) -> Ontology {
+pub(crate) fn tree(sizes: &[&[usize]]) -> Ontology {
     let mut paths = vec![];
     for (g, categories) in sizes.iter().enumerate() {
         for (c, &codes) in categories.iter().enumerate() {

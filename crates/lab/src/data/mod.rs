@@ -3,6 +3,8 @@
 pub mod digit_pairs;
 pub mod digits;
 pub mod digits_qa;
+pub mod ehr;
+pub mod text;
 
 /// A data set as `mmt data list` describes it.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +26,7 @@ pub struct DataSet {
 }
 
 /// All data sets.
-pub const DATA_SETS: [DataSet; 3] = [
+pub const DATA_SETS: [DataSet; 5] = [
     DataSet {
         id: "digits",
         content: "1797 handwritten digits, 8x8 pixels, values 0 to 16",
@@ -51,6 +53,24 @@ pub const DATA_SETS: [DataSet; 3] = [
         source: "pairs derived from digits; questions written for this project",
         license: "CC BY 4.0 (pairs), CC0 1.0 (questions)",
         notice: "changes to digits: two images side by side, with a question",
+        bytes: 0,
+    },
+    DataSet {
+        id: "text",
+        content: "five poems, and 200 sentences of a small grammar, questions and their answers",
+        split: "none: it is for embeddings of words and for pairs of sentences",
+        source: "W. Blake 1794, E. Lear 1871, L. Carroll 1865 and 1871, R. L. Stevenson 1885; grammar written for this project",
+        license: "public domain (verse), CC0 1.0 (grammar)",
+        notice: "synthetic sentences: the grammar says nothing true about animals, fruits, vehicles and people",
+        bytes: text::VERSE.len(),
+    },
+    DataSet {
+        id: "ehr",
+        content: "synthetic patients: 48 diagnoses in 8 groups, 16 medications, five visits, a complaint",
+        split: "by seed",
+        source: "generator written for this project",
+        license: "CC0 1.0",
+        notice: "synthetic: no patient exists, and no code belongs to a real system",
         bytes: 0,
     },
 ];

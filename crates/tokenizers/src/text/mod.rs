@@ -4,6 +4,7 @@ pub mod embedding;
 pub mod input;
 pub mod kind;
 pub mod trie;
+pub mod vector_file;
 pub mod vocabulary;
 pub mod word2vec;
 pub mod word_piece;
@@ -11,6 +12,7 @@ pub mod words;
 
 pub use embedding::{TextEmbedding, TextEmbeddingTape};
 pub use input::{SpecialIds, TextInput};
+pub use vector_file::VectorFile;
 pub use vocabulary::Vocabulary;
 pub use word_piece::{Encoding, Piece, WordPiece};
 pub use words::Reading;
