@@ -16,6 +16,7 @@ mod names;
 mod parity;
 mod progress;
 mod terminal;
+mod tokens;
 mod tour;
 mod train;
 mod verify;
@@ -53,6 +54,7 @@ enum Verb {
     Explain(explain::Args),
     Errata(errata::Args),
     Data(data::Args),
+    Tokens(tokens::Args),
     Train(train::Args),
     Parity(parity::Args),
     Bench(bench::Args),
@@ -67,6 +69,7 @@ fn run(verb: &Verb, terminal: &Terminal) -> Done {
         Verb::Explain(args) => explain::run(args, terminal),
         Verb::Errata(args) => errata::run(args, terminal),
         Verb::Data(args) => data::run(args, terminal),
+        Verb::Tokens(args) => tokens::run(args, terminal),
         Verb::Train(args) => train::run(args, terminal),
         Verb::Parity(args) => parity::run(args, terminal),
         Verb::Bench(args) => bench::run(args, terminal),

@@ -7,6 +7,7 @@ pub mod data;
 pub mod evaluate;
 pub mod model;
 pub mod product_mask;
+pub mod records;
 pub mod studies;
 pub mod train;
 mod trainable;
