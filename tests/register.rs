@@ -41,15 +41,22 @@ fn every_mark_has_a_row_and_every_row_a_mark() {
 
 #[test]
 fn every_formula_has_a_sentence_shapes_and_a_derivation() {
+    let mut wrong = vec![];
     for (card, row) in cards().iter().zip(register()) {
-        assert!(card.title.ends_with(['.', ')']), "{}: no sentence: `{}`", card.id, card.title);
-        assert!(!card.formula().is_empty(), "{}: no formula", card.id);
+        let mut need = |there: bool, what: &str| {
+            if !there {
+                wrong.push(format!("{}: no {what}", card.id));
+            }
+        };
+        need(card.title.ends_with(['.', ')']), "sentence");
+        need(!card.formula().is_empty(), "formula");
         if row.backward.is_some() {
-            assert!(!card.shapes.is_empty(), "{}: no line of shapes", card.id);
-            assert!(card.backward.contains("```math"), "{}: no formula of the gradient", card.id);
-            assert!(card.backward.contains("Derivation"), "{}: no derivation", card.id);
+            need(!card.shapes.is_empty(), "line of shapes");
+            need(card.backward.contains("```math"), "formula of the gradient");
+            need(card.backward.contains("Derivation"), "derivation");
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -93,7 +93,7 @@ impl<R: Real> EarlySum<R> {
     /// \text{two modalities: } U = \alpha X_A + \beta X_B
     /// ```
     ///
-    /// `k` inputs `[n, d]` → `[n, d]`
+    /// `x: [n, d]` of each of `k` modalities → `[n, d]`
     ///
     /// The modalities need as many tokens as each other: that token `i` of one belongs to token `i` of the other is assumed
     /// here, and not learned. With inputs of unit variance, `α² + β² = 1` keeps the variance. It costs as much as one modality.

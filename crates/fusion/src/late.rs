@@ -57,7 +57,7 @@ impl<R: Real> LateFusion<R> {
     /// y = \frac 1 M \sum_m \Bigl( \Bigl( \frac{1}{n_m} \sum_i \operatorname{Tf}_m(X_m)_i \Bigr) W_m + b_m \Bigr)
     /// ```
     ///
-    /// `M` inputs `[n_m, d_m]` → `[samples, c]`
+    /// `x: [n_m, d_m]` of each of `M` modalities → `[samples, c]`
     ///
     /// Lengths and widths may differ. No token of a modality influences any token of another one, and a sum of scores cannot
     /// say "one of the two, but not both": the exclusive or of two modalities is out of reach.

@@ -36,7 +36,7 @@ impl<R: Real> LookAtOthers<R> {
     /// \text{inside, of three: } \mathrm{MHA}\bigl( Q_v,\; \mathcal C(K_p, K_a),\; \mathcal C(V_p, V_a) \bigr)
     /// ```
     ///
-    /// `k` inputs `[n_m, d]` → `k` outputs `[n_m, d]`; `masks`: none at all, or one for each modality, about the tokens of the
+    /// `x: [n_m, d]` of each of `k` modalities → `k` outputs `[n_m, d]`; `masks`: none at all, or one for each modality, about the tokens of the
     /// others in their order
     ///
     /// By eq-3-gate it is a gated mixture of cross-attentions, one to each other modality. A long modality has many keys in the

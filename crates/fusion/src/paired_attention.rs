@@ -16,7 +16,7 @@ pub type Two<'a, R> = (&'a ArrayRef2<R>, &'a ArrayRef2<R>);
 /// P = \operatorname{softmax}_\text{row}(S), \qquad O = \bigl[ P V_p \,\big|\, P V_a \bigr]
 /// ```
 ///
-/// in every head; `q: [n, d]`, `k_p`, `k_a`, `v_p`, `v_a: [n, d / 2]` → `o: [n, d]`, with `d_q = d / h`
+/// `q: [n, d]`, `k_p`, `k_a`, `v_p`, `v_a: [n, d / 2]` → `o: [n, d]`, in every head, with `d_q = d / h`
 ///
 /// `Q^{(1)}` and `Q^{(2)}` are the halves of the channels of a head. The weights are a product of two softmaxes with one
 /// normalizer, `P_ij ∝ exp(s^p_ij) exp(s^a_ij)`, where eq-3-tri-survey has a sum of two: row `j` must mean the same slot in
