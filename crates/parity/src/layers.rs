@@ -117,19 +117,22 @@ fn normed<R: Real>(norm: &LayerNorm<R>, tape: &LayerNormTape<R>) -> Found<Array2
 }
 
 /// A batch `[batch, n, d]` as rows, and back.
-struct Batch {
-    shape: [usize; 3],
-    rows: Ragged,
+pub struct Batch {
+    /// `[batch, n, d]`
+    pub shape: [usize; 3],
+    /// Where each sample begins.
+    pub rows: Ragged,
 }
 
 impl Batch {
-    fn of<R: Real>(x: &Array3<R>) -> (Self, Array2<R>) {
+    /// The rows of all samples.
+    pub fn of<R: Real>(x: &Array3<R>) -> (Self, Array2<R>) {
         let (batch, n, d) = x.dim();
         (Batch { shape: [batch, n, d], rows: Ragged::even(batch, n) }, rows(&x.clone().into_dyn()))
     }
 
     /// Adds rows under a key, as a batch.
-    fn add<R: Real>(&self, answer: Answer<R>, key: &str, rows: &Array2<R>) -> Answer<R> {
+    pub fn add<R: Real>(&self, answer: Answer<R>, key: &str, rows: &Array2<R>) -> Answer<R> {
         let [batch, n, _] = self.shape;
         answer.with(key, &reshape::<R, _, IxDyn>(rows, &[batch, n, rows.ncols()]))
     }

@@ -6,13 +6,16 @@
 mod attention;
 pub mod case;
 mod cnn;
+mod coattention;
 pub mod compare;
+mod cross_layers;
 mod layers;
 mod layout;
 mod linear;
 mod losses;
 mod ops;
 mod optim;
+mod parts;
 mod regions;
 mod regression;
 mod tokens;
@@ -143,6 +146,10 @@ fn answer<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
             "embedding" => linear::embedding(record),
             _ => ops::unsupported("no page"),
         },
+        "ext_vilbert_coattention_s" => coattention::vilbert(record),
+        "ext_tribert_connection_s" => coattention::tribert(record),
+        "ext_mult_crossmodal_s" => cross_layers::mult(record),
+        "ext_tmm_crosslayer_s" => cross_layers::cross_layer(record),
         "op_position_s" => ops::position(record),
         "optim_s" => optim::optimizer(record),
         "op_softmax_s" => ops::softmax(record),
