@@ -1,4 +1,4 @@
-//! Embeddings of words trained on the grammar of [`text`](crate::data::text), and whether related words are near each other.
+//! Embeddings of words trained on the grammar of [`text`], and whether related words are near each other.
 
 use std::collections::BTreeMap;
 
