@@ -96,6 +96,7 @@ const WITHOUT_BACKWARD: &[(&str, &[&str])] = &[
             "add_column_sums",
         ],
     ),
+    ("where windows lie, in whole numbers", &["adaptive_windows", "cut_windows"]),
     ("a gradient, of the other argument", &["kl_divergence_targets_backward"]),
     ("a check that returns nothing", &["check_distributions"]),
     ("a draw of random numbers", &["sample_dropout"]),

@@ -18,6 +18,8 @@ equations! { "0",
     max_pool = "eq-0.10-max-pool": mmt_tensor::ops::max_pool => checks::max_pool;
     avg_pool = "eq-0.10-avg-pool": mmt_tensor::ops::avg_pool => checks::avg_pool;
     global_avg_pool = "eq-0.10-global-avg-pool": mmt_tensor::ops::global_avg_pool => checks::global_avg_pool;
+    max_of_windows = "eq-0.10-max-of-windows": mmt_tensor::ops::max_of_windows => checks::max_of_windows;
+    resample = "eq-0.10-resample": mmt_tensor::ops::resample => checks::resample;
     frozen_norm = "eq-0.10-frozen-norm": mmt_tensor::ops::frozen_norm => checks::frozen_norm;
     batch_norm = "eq-0.10-batch-norm": mmt_tensor::ops::batch_norm => checks::batch_norm;
     symmetric_kl = "eq-4-softce-symmetric-kl": mmt_tensor::ops::symmetric_kl => checks::symmetric_kl;

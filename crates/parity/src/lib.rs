@@ -121,22 +121,23 @@ fn judge<R: Real>(case: &str, record: &Record, answer: &Answer<R>, precision: Pr
 
 /// The functions of mmt that belong to a record.
 fn answer<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
+    if case.starts_with("op") { operation(case, record) } else { system(case, record) }
+}
+
+/// Cases of single functions.
+fn operation<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
     match case {
-        "op_roi_s" => regions::alignment(record),
-        "tv_roi_head_s" => regions::head(record),
-        "tv_resnet_blocks_s" => cnn::residual_block(record),
-        "tv_s3d_s" => cnn::s3d(record),
-        "hf_vit_classification_s" | "hf_vit_mim_s" | "hf_vit_mae_s" => tokens::vision(record),
-        "hf_vivit_s" => tokens::vivit(record),
-        "hf_videomae_s" => tokens::videomae(record),
-        "hf_ast_s" => tokens::ast(record),
+        "op_softmax_s" => ops::softmax(record),
+        "op_activation_s" => ops::activation(record),
+        "op_norm_s" => ops::norm(record),
+        "op_position_s" => ops::position(record),
+        "op_losses_s" => losses::loss(record),
+        "op_linear_embedding_s" => linear::linear_embedding(record),
         "op_conv_s" => vision::convolution(record),
         "op_pool_s" => vision::pooling(record),
+        "op_roi_s" => regions::alignment(record),
         "op_sdpa_s" => attention::dot_product(record),
         "op_mha_s" => attention::module(record),
-        "layer_encoder_s" => layers::encoder_layer(record),
-        "layer_decoder_s" => layers::decoder_layer(record),
-        "layer_transformer_s" => layers::transformer(record),
         "op_large_s" => match record.system.as_str() {
             "matmul" => linear::product(record),
             "softmax" => ops::softmax(record),
@@ -146,19 +147,30 @@ fn answer<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
             "embedding" => linear::embedding(record),
             _ => ops::unsupported("no page"),
         },
+        "optim_s" => optim::optimizer(record),
+        _ => ops::unsupported("no page"),
+    }
+}
+
+/// Cases of layers, of parts of published systems, and of whole models.
+fn system<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
+    match case {
+        "layer_encoder_s" => layers::encoder_layer(record),
+        "layer_decoder_s" => layers::decoder_layer(record),
+        "layer_transformer_s" => layers::transformer(record),
+        "tv_roi_head_s" => regions::head(record),
+        "tv_resnet_blocks_s" => cnn::residual_block(record),
+        "tv_s3d_s" => cnn::s3d(record),
+        "hf_vit_classification_s" | "hf_vit_mim_s" | "hf_vit_mae_s" => tokens::vision(record),
+        "hf_vivit_s" => tokens::vivit(record),
+        "hf_videomae_s" => tokens::videomae(record),
+        "hf_ast_s" => tokens::ast(record),
         "ext_vilbert_coattention_s" => coattention::vilbert(record),
         "ext_tribert_connection_s" => coattention::tribert(record),
         "ext_mult_crossmodal_s" => cross_layers::mult(record),
         "ext_tmm_crosslayer_s" => cross_layers::cross_layer(record),
-        "op_position_s" => ops::position(record),
-        "optim_s" => optim::optimizer(record),
-        "op_softmax_s" => ops::softmax(record),
-        "op_activation_s" => ops::activation(record),
-        "op_norm_s" => ops::norm(record),
-        "op_losses_s" => losses::loss(record),
         "ext_gbert_predict_s" => visits::predict(record),
         "ext_gbert_pretrain_s" => visits::pretrain(record),
-        "op_linear_embedding_s" => linear::linear_embedding(record),
         _ => ops::unsupported("no page"),
     }
 }

@@ -1,12 +1,15 @@
 //! Records of convolution, pooling and batch norm.
 
+use std::ops::Range;
+
 use mmt_tensor::ops::{
-    Conv, Divisor, Pool, Statistics, avg_pool, avg_pool_backward, batch_norm_backward, conv, conv_backward,
-    frozen_norm, frozen_norm_backward, global_avg_pool, global_avg_pool_backward, max_pool,
-    max_pool_backward,
+    Conv, Divisor, Pool, Resampling, Statistics, adaptive_windows, avg_pool, avg_pool_backward,
+    batch_norm_backward, conv, conv_backward, cut_windows, frozen_norm, frozen_norm_backward,
+    global_avg_pool, global_avg_pool_backward, max_of_windows, max_of_windows_backward, max_pool,
+    max_pool_backward, resample, resample_backward,
 };
 use mmt_tensor::{Real, Tree};
-use ndarray::{Array, Array1, Array2, ArrayD, Dimension, Ix3, Ix4, Ix5, IxDyn};
+use ndarray::{Array, Array1, Array2, Array4, ArrayD, Dimension, Ix3, Ix4, Ix5, IxDyn};
 
 use super::Answer;
 use super::case::{Found, Record};
@@ -50,11 +53,18 @@ pub fn pooling<R: Real>(record: &Record) -> Found<Answer<R>> {
         "avg_pool2d" => mean::<R, Ix4, 2>(record),
         "avg_pool3d_222" => mean::<R, Ix5, 3>(record),
         "adaptive_avg_pool2d_1" => global_mean(record),
-        "max_pool2d_ceil" => unsupported("windows that stick out of the input"),
-        "adaptive_avg_pool2d_32" | "adaptive_max_pool2d_2" => unsupported("windows of different sizes"),
-        "interp_bilinear" => unsupported("bilinear resizing between corners that are not aligned"),
-        "interp_bicubic" => unsupported("bicubic resizing"),
-        "interp_nearest" => unsupported("resizing to the nearest pixel"),
+        "max_pool2d_ceil" => {
+            let ([kernel], [stride]) = (record.sizes("kernel", 1)?, record.sizes("stride", 1)?);
+            maximum_of_windows(record, |size| cut_windows(size, kernel, stride))
+        }
+        "adaptive_max_pool2d_2" => {
+            let [count] = record.sizes("output", 1)?;
+            maximum_of_windows(record, |size| adaptive_windows(size, count))
+        }
+        "adaptive_avg_pool2d_32" => resampled(record, "output", Resampling::Mean),
+        "interp_bilinear" => resampled(record, "size", Resampling::Linear),
+        "interp_bicubic" => resampled(record, "size", Resampling::Cubic(record.number("a")?)),
+        "interp_nearest" => resampled(record, "size", Resampling::Nearest),
         _ => unsupported("no page"),
     }
 }
@@ -68,6 +78,25 @@ fn maximum<R: Real, D: Dimension, const N: usize>(record: &Record) -> Found<Answ
     let (x, pool): (Array<R, D>, Pool<N>) = (record.real("in/x")?, windows(record)?);
     let y = max_pool(&x, &pool)?;
     let dx = max_pool_backward(&x, &record.shaped("cot/y", y.shape())?, &pool);
+    Ok(Answer::new().with("out/y", &y).with("grad_in/x", &dx))
+}
+
+fn maximum_of_windows<R: Real>(
+    record: &Record,
+    windows: impl Fn(usize) -> mmt_tensor::Result<Vec<Range<usize>>>,
+) -> Found<Answer<R>> {
+    let x: Array4<R> = record.real("in/x")?;
+    let windows = [windows(x.dim().2)?, windows(x.dim().3)?];
+    let windows = windows.each_ref().map(Vec::as_slice);
+    let y = max_of_windows(&x, windows)?;
+    let dx = max_of_windows_backward(&x, windows, &record.shaped("cot/y", y.shape())?);
+    Ok(Answer::new().with("out/y", &y).with("grad_in/x", &dx))
+}
+
+fn resampled<R: Real>(record: &Record, size: &str, rule: Resampling) -> Found<Answer<R>> {
+    let (x, [h, w]): (Array4<R>, _) = (record.real("in/x")?, record.sizes(size, 1)?);
+    let y = resample(&x, (h, w), rule)?;
+    let dx = resample_backward((x.dim().2, x.dim().3), rule, &record.shaped("cot/y", y.shape())?);
     Ok(Answer::new().with("out/y", &y).with("grad_in/x", &dx))
 }
 

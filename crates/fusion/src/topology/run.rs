@@ -61,7 +61,7 @@ impl<R: Real> Program<R> {
     /// v_i = f_i\bigl( v_{r_1}, \dots, v_{r_k};\; \theta_{id(i)} \bigr), \qquad r_1, \dots, r_k < i
     /// ```
     ///
-    /// inputs `[n_m, d_m]` by name → the outputs, each `[n, d]`
+    /// `x: [n_m, d_m]` of each modality, by name → the outputs, each `[n, d]`
     ///
     /// A node computes what its page computes, so an expression gives the bits of the page that it spells out.
     ///
