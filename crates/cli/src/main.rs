@@ -17,6 +17,7 @@ mod parity;
 mod progress;
 mod terminal;
 mod tokens;
+mod topology;
 mod tour;
 mod train;
 mod verify;
@@ -53,6 +54,7 @@ enum Verb {
     Verify(verify::Args),
     Explain(explain::Args),
     Errata(errata::Args),
+    Topology(topology::Args),
     Data(data::Args),
     Tokens(tokens::Args),
     Train(train::Args),
@@ -68,6 +70,7 @@ fn run(verb: &Verb, terminal: &Terminal) -> Done {
         Verb::Verify(args) => verify::run(args, terminal),
         Verb::Explain(args) => explain::run(args, terminal),
         Verb::Errata(args) => errata::run(args, terminal),
+        Verb::Topology(args) => topology::run(args, terminal),
         Verb::Data(args) => data::run(args, terminal),
         Verb::Tokens(args) => tokens::run(args, terminal),
         Verb::Train(args) => train::run(args, terminal),

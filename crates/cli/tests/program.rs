@@ -260,3 +260,24 @@ fn a_wrong_option_is_a_mistake_in_usage() {
         assert_eq!(refused(arguments).0, 2);
     }
 }
+
+#[test]
+fn topologies_are_shown_checked_and_refused_where_the_mistake_is() {
+    let out = shown(&["topology", "show", "cross-concat", "--in", "a=9x32", "--in", "t=7x32"]);
+    for part in
+        ["16x32", "hybrid-stream, throughout interaction", "2 965 248 operations", "101 632 parameters"]
+    {
+        assert!(out.contains(part), "{part} is missing in\n{out}");
+    }
+    assert!(shown(&["topology", "check", "irene"]).contains('✓'));
+    assert!(shown(&["topology", "cost", "bottleneck"]).contains(" all "));
+    assert!(shown(&["topology"]).contains("early-concat"));
+    let (code, error) = refused(&["topology", "show", "Cat[In a, Tf(1, 2 In t)]"]);
+    assert_eq!((code, error.as_str()), (2, "error: byte 18: expected `,`\nhint: here: In t)]\n"));
+    let (code, error) = refused(&["topology", "check", "Seg(In a, [t])"]);
+    assert_eq!(code, 2);
+    assert!(error.starts_with("error: Seg(In a, [t]): topology: segment: unknown: `t`\n"), "{error}");
+    let (code, error) = refused(&["topology", "show", "crosss"]);
+    assert_eq!(code, 2);
+    assert!(error.contains("did you mean cross"), "{error}");
+}

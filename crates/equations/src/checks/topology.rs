@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mmt_blocks::Mask;
-use mmt_fusion::topology::{Node, Part, Program, Sizes, Topology, parse};
+use mmt_fusion::topology::{Inputs, Node, Part, Program, Sizes, Topology, parse};
 use mmt_fusion::{
     Bottleneck, BottleneckLayer, Cross, CrossAttention, CrossConcat, EarlyConcat, EarlySum, HierMultiToOne,
     HierOneToMulti, LookAtOthers, Stream, SumWeights,
@@ -196,31 +196,58 @@ fn a_bottleneck_in_words_gives_the_bits_of_its_page(random: &mut Random) {
 /// How many topologies a property draws for each seed: with 64 seeds, 256.
 const MANY: usize = 4;
 
-/// One direction through all inputs and parameters at once, in dual numbers.
 fn gradients_of_random_topologies_are_exact(random: &mut Random) {
     for _ in 0..MANY {
         let Drawn { program, inputs, x } = draw::<Dual>(random);
-        let mut moved = (program.clone(), x.clone());
-        for (_, mut a) in moved.arrays_mut() {
-            let v: ndarray::ArrayD<f64> = random.uniform(a.raw_dim(), 1.0);
-            a.zip_mut_with(&v, |x, &tangent| *x = Dual { value: x.value, tangent });
-        }
-        let (y, _) = moved.0.forward(&moved.1, &inputs).unwrap();
-        let dy: Vec<Array2<Dual>> = y.iter().map(|y| random.uniform(y.dim(), 1.0)).collect();
-        let (_, tape) = program.forward(&x, &inputs).unwrap();
-        let mut grad = program.zeros_like();
-        let dx = program.backward(&tape, &dy, &mut grad);
-        let expected = inner(&dy.arrays(), &y.arrays(), |dy, y| dy.value * y.tangent);
-        let unread =
-            inputs.keys().filter(|m| !dx.contains_key(*m)).map(|m| (m.clone(), &x[m] * Dual::of(0.0)));
-        let all = (grad, dx.clone().into_iter().chain(unread).collect::<Values<Dual>>());
-        let got = inner(&all.arrays(), &moved.arrays(), |d, x| d.value * x.tangent);
-        assert!(
-            (got - expected).abs() <= 1e-11 * (1.0 + expected.abs()),
-            "{}: {got} {expected}",
-            program.topology
-        );
+        let check = gradient_check(&program, &x, &inputs, random).unwrap();
+        assert!(check.difference() <= 1e-11, "{}: {check:?}", program.topology);
     }
+}
+
+/// Both sides of the chain rule along one direction through all inputs and parameters at once.
+#[derive(Clone, Copy, Debug)]
+pub struct GradientCheck {
+    /// How many numbers were moved.
+    pub numbers: usize,
+    /// `<J'dy, v>`, by hand.
+    pub got: f64,
+    /// `<dy, Jv>`, in dual numbers.
+    pub expected: f64,
+}
+
+impl GradientCheck {
+    /// Relative to `1 + |expected|`.
+    pub fn difference(&self) -> f64 {
+        (self.got - self.expected).abs() / (1.0 + self.expected.abs())
+    }
+}
+
+/// Holds the gradients of a program against dual numbers.
+///
+/// # Errors
+/// Those of [`Program::forward`].
+pub fn gradient_check(
+    program: &Program<Dual>,
+    x: &Values<Dual>,
+    inputs: &Inputs,
+    random: &mut Random,
+) -> Result<GradientCheck> {
+    let mut moved = (program.clone(), x.clone());
+    for (_, mut a) in moved.arrays_mut() {
+        let v: ndarray::ArrayD<f64> = random.uniform(a.raw_dim(), 1.0);
+        a.zip_mut_with(&v, |x, &tangent| *x = Dual { value: x.value, tangent });
+    }
+    let (y, _) = moved.0.forward(&moved.1, inputs)?;
+    let dy: Vec<Array2<Dual>> = y.iter().map(|y| random.uniform(y.dim(), 1.0)).collect();
+    let (_, tape) = program.forward(x, inputs)?;
+    let mut grad = program.zeros_like();
+    let mut dx = program.backward(&tape, &dy, &mut grad);
+    for (modality, x) in x {
+        dx.entry(modality.clone()).or_insert_with(|| x * Dual::of(0.0));
+    }
+    let expected = inner(&dy.arrays(), &y.arrays(), |dy, y| dy.value * y.tangent);
+    let got = inner(&(grad, dx).arrays(), &moved.arrays(), |d, x| d.value * x.tangent);
+    Ok(GradientCheck { numbers: moved.count(), got, expected })
 }
 
 type Named<'a> = [(String, ndarray::ArrayViewD<'a, Dual>)];
