@@ -17,6 +17,7 @@ mod parity;
 mod progress;
 mod terminal;
 mod tokens;
+mod tokens_seen;
 mod topology;
 mod tour;
 mod train;

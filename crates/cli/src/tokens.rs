@@ -1,4 +1,4 @@
-//! `mmt tokens`: the tokens of a text or of patients, as models read them.
+//! `mmt tokens`: the tokens of a text, of patients, of a picture or of a sound, as models read them.
 
 use std::path::{Path, PathBuf};
 
@@ -13,8 +13,9 @@ use serde_json::json;
 
 use crate::failure::{Code, Done, Failure};
 use crate::terminal::{Align, BOLD, Precision, Terminal, paint, table};
+use crate::tokens_seen;
 
-/// The tokens of a text, or of patients, as models read them
+/// The tokens of a text, patients, a picture or a sound, as models read them
 ///
 /// Exit code: 0 done, 2 the command line is wrong, 3 a file is invalid.
 #[derive(clap::Args, Debug)]
@@ -30,6 +31,15 @@ pub struct Args {
     /// synthetic data set `ehr`
     #[arg(long, value_name = "FILE")]
     ehr: Option<PathBuf>,
+    /// A PNG file, gray or RGB: its patches
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["text", "ehr"])]
+    image: Option<PathBuf>,
+    /// Rows and columns of a patch, for --image
+    #[arg(long, value_name = "N", default_value_t = 16, requires = "image", value_parser = clap::value_parser!(u16).range(1..))]
+    patch: u16,
+    /// A WAV file: its spectrogram and the patches of it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["text", "ehr", "image"])]
+    wav: Option<PathBuf>,
 }
 
 /// Most codes of a patient that Med-BERT reads.
@@ -37,11 +47,19 @@ const LONGEST: usize = 512;
 
 /// Runs the verb.
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
+    if let Some(path) = &args.image {
+        return tokens_seen::image(path, usize::from(args.patch), terminal);
+    }
+    if let Some(path) = &args.wav {
+        return tokens_seen::sound(path, terminal);
+    }
     match (&args.text, &args.vocab, &args.ehr) {
         (Some(text), Some(vocab), _) => pieces(text, vocab, terminal),
         (Some(text), None, _) => words(text, terminal),
         (None, _, Some(path)) => patients(path, terminal),
-        (None, _, None) => Err(Failure::usage("what to read: --text STR or --ehr FILE")),
+        (None, _, None) => {
+            Err(Failure::usage("what to read: --text STR, --ehr FILE, --image FILE or --wav FILE"))
+        }
     }
 }
 
