@@ -33,7 +33,7 @@ const LONG_FILES: &[(&str, usize)] = &[
     ("crates/equations/src/checks/encoder_decoder.rs", 330),
     ("crates/equations/src/checks/label_smoothing.rs", 250),
     ("crates/equations/src/checks/masked_attention.rs", 220),
-    ("crates/equations/src/checks/topology.rs", 380),
+    ("crates/equations/src/checks/topology.rs", 420),
     ("crates/equations/src/errata/note_1.rs", 380),
     ("crates/equations/src/errata/note_3.rs", 480),
     ("crates/equations/src/page.rs", 250),
