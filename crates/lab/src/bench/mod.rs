@@ -3,6 +3,7 @@
 mod models;
 mod operations;
 mod tiny;
+mod tokens;
 mod training;
 
 use std::hint::black_box;
@@ -52,6 +53,7 @@ pub fn cases() -> Vec<Case> {
     models::blocks(&mut list);
     operations::optimizers(&mut list);
     tiny::tiny(&mut list);
+    tokens::tokenizers(&mut list);
     list
 }
 

@@ -1,6 +1,7 @@
 //! A sound cut into frames that overlap.
 
 use mmt_tensor::ops::sum::sum;
+use mmt_tensor::parallel::new_rows;
 use mmt_tensor::{Error, Real, Result, check_finite, check_not_empty, check_setting, check_shape};
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
 
@@ -47,17 +48,21 @@ pub fn cut_frames<R: Real>(x: &ArrayRef1<R>, w: &ArrayRef1<R>, config: &FrameCon
         why: format!("{} samples do not fill a frame of {frame}", x.len()),
     })?;
     let alpha = R::of(emphasis);
-    let mut frames = Array2::zeros((rest / hop + 1, frame));
-    for (m, mut s) in frames.rows_mut().into_iter().enumerate() {
-        let mut u: Vec<R> = x.iter().skip(m * hop).take(frame).copied().collect();
-        if remove_mean {
-            let mean = sum(&u) / R::of(frame as f64);
-            u.iter_mut().for_each(|u| *u -= mean);
-        }
-        for (i, s) in s.iter_mut().enumerate() {
-            *s = w[i] * (u[i] - alpha * u[i.saturating_sub(1)]);
-        }
-    }
+    let (x, w) = (x.to_vec(), w.to_vec());
+    let frames = new_rows(
+        (rest / hop + 1, frame),
+        frame,
+        4,
+        #[inline(always)]
+        |m, s| {
+            let u = &x[m * hop..m * hop + frame];
+            let mean = if remove_mean { sum(u) / R::of(frame as f64) } else { R::of(0.0) };
+            s[0] = w[0] * (u[0] - mean - alpha * (u[0] - mean));
+            for ((s, &w), u) in s[1..].iter_mut().zip(&w[1..]).zip(u.windows(2)) {
+                *s = w * (u[1] - mean - alpha * (u[0] - mean));
+            }
+        },
+    );
     check_finite("frames: frames", &frames)?;
     Ok(frames)
 }

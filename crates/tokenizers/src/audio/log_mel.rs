@@ -1,12 +1,16 @@
 //! The spectrogram of a sound, as the ear hears it.
 
 use mmt_tensor::ops::matmul;
+use mmt_tensor::parallel::{map_elements, zip_elements};
 use mmt_tensor::{Real, Result, check_finite, check_setting, tree};
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, Zip};
 
 use super::dft::{Window, fourier_tables, window};
 use super::frames::{FrameConfig, cut_frames, cut_frames_backward};
 use super::mel_filters::{MelTriangles, mel_filters};
+
+/// Rough operations of a logarithm.
+const LOGARITHM: usize = 20;
 
 /// What keeps the logarithm of silence finite.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -125,12 +129,28 @@ impl<R: Real> LogMel<R> {
     pub fn forward(&self, x: &ArrayRef1<R>) -> Result<(Array2<R>, LogMelTape<R>)> {
         let s = cut_frames(x, &self.window, &self.config.frames)?;
         let (real, imaginary) = (matmul(&s, &self.fourier[0]), matmul(&s, &self.fourier[1]));
-        let power = Zip::from(&real).and(&imaginary).map_collect(|&a, &b| a * a + b * b);
+        let power = zip_elements(
+            &real,
+            &imaginary,
+            1,
+            #[inline(always)]
+            |a, b| a * a + b * b,
+        );
         let energies = matmul(&power, &self.filters);
         check_finite("log mel: energies", &energies)?;
         let log = match self.config.floor {
-            LogFloor::Max(eps) => energies.mapv(|e| e.max(R::of(eps)).ln()),
-            LogFloor::Plus(eps) => energies.mapv(|e| (e + R::of(eps)).ln()),
+            LogFloor::Max(eps) => map_elements(
+                &energies,
+                LOGARITHM,
+                #[inline(always)]
+                move |e| e.max(R::of(eps)).ln(),
+            ),
+            LogFloor::Plus(eps) => map_elements(
+                &energies,
+                LOGARITHM,
+                #[inline(always)]
+                move |e| (e + R::of(eps)).ln(),
+            ),
         };
         Ok((log, LogMelTape { real, imaginary, energies, samples: x.len() }))
     }

@@ -1,6 +1,7 @@
 //! An image as a sequence of patches.
 
 use mmt_blocks::{Linear, LinearTape};
+use mmt_tensor::parallel::{contiguous, new_rows};
 use mmt_tensor::{Random, Real, Result, check_finite, check_not_empty, check_setting, check_shape, tree};
 use ndarray::{Array2, Array4, ArrayRef2, ArrayRef4};
 
@@ -111,37 +112,58 @@ pub fn patchify<R: Real>(images: &ArrayRef4<R>, patch: usize, order: Order) -> R
     })?;
     check_not_empty("patch: images", images)?;
     check_finite("patch: images", images)?;
-    let grid = (h / patch, w / patch);
-    let mut rows = Array2::zeros((n * grid.0 * grid.1, patch * patch * c));
-    for ((n, y, x, k), &value) in images.indexed_iter() {
-        rows[place(grid, patch, c, order, (n, y, x, k))] = value;
-    }
-    Ok(rows)
+    let (grid_h, grid_w, line) = (h / patch, w / patch, patch * c);
+    let images = contiguous(images);
+    let pixels = images.as_slice().expect("standard layout");
+    Ok(new_rows(
+        (n * grid_h * grid_w, patch * line),
+        patch * line,
+        1,
+        #[inline(always)]
+        |i, row| {
+            let (r, s) = (i / grid_w, i % grid_w);
+            for a in 0..patch {
+                let line = &pixels[(r * patch + a) * w * c + s * line..][..line];
+                let (start, [right, deeper]) = place(patch, c, order, a);
+                for (b, pixel) in line.chunks_exact(c).enumerate() {
+                    pixel.iter().enumerate().for_each(|(k, &x)| row[start + b * right + k * deeper] = x);
+                }
+            }
+        },
+    ))
 }
 
 /// The images whose patches these rows are: the inverse and the adjoint of [`patchify`].
 ///
 /// `rows: [B · (H/P)(W/P), P²C]` → `[B, H, W, C]`, for the shape `[B, H, W, C]`
 pub fn unpatchify<R: Real>(rows: &ArrayRef2<R>, shape: [usize; 4], patch: usize, order: Order) -> Array4<R> {
-    let [_, h, w, c] = shape;
-    let grid = (h / patch, w / patch);
-    Array4::from_shape_fn(shape, |at| rows[place(grid, patch, c, order, at)])
+    let [n, h, w, c] = shape;
+    let (grid_w, line, rows) = (w / patch, patch * c, contiguous(rows));
+    let numbers = rows.as_slice().expect("standard layout");
+    new_rows(
+        (n, h, w, c),
+        w * c,
+        1,
+        #[inline(always)]
+        |y, pixels| {
+            for (s, pixels) in pixels.chunks_exact_mut(line).enumerate() {
+                let row = &numbers[(y / patch * grid_w + s) * patch * line..][..patch * line];
+                let (start, [right, deeper]) = place(patch, c, order, y % patch);
+                for (b, pixel) in pixels.chunks_exact_mut(c).enumerate() {
+                    pixel.iter_mut().enumerate().for_each(|(k, x)| *x = row[start + b * right + k * deeper]);
+                }
+            }
+        },
+    )
 }
 
-/// Row and column of a pixel.
-fn place(
-    (grid_h, grid_w): (usize, usize),
-    patch: usize,
-    channels: usize,
-    order: Order,
-    (n, y, x, k): (usize, usize, usize, usize),
-) -> (usize, usize) {
-    let (r, a, s, b) = (y / patch, y % patch, x / patch, x % patch);
-    let column = match order {
-        Order::Hwc => (a * patch + b) * channels + k,
-        Order::Chw => (k * patch + a) * patch + b,
-    };
-    ((n * grid_h + r) * grid_w + s, column)
+/// Where line `a` of a patch begins in its row, and the distances to the next pixel and to the next channel.
+#[inline(always)]
+fn place(patch: usize, channels: usize, order: Order, a: usize) -> (usize, [usize; 2]) {
+    match order {
+        Order::Hwc => (a * patch * channels, [channels, 1]),
+        Order::Chw => (a * patch, [1, patch * patch]),
+    }
 }
 
 #[cfg(test)]

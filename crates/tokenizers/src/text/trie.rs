@@ -21,20 +21,23 @@ pub struct Trie {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cell {
     /// The node one byte before; [`NONE`] for a cell that is free.
-    parent: usize,
+    parent: u32,
     /// Where byte 0 would lie.
-    base: usize,
+    base: u32,
     /// The number of the word that ends here, or [`NONE`].
-    word: usize,
+    word: u32,
 }
 
-const NONE: usize = usize::MAX;
+const NONE: u32 = u32::MAX;
 const FREE: Cell = Cell { parent: NONE, base: 0, word: NONE };
 
 /// How many cells are tried before the children of a node are put behind all others.
 const TRIES: usize = 16;
 
 impl Trie {
+    /// Bytes of all words together: less than this.
+    pub const MOST: usize = 1 << 24;
+
     /// The trie of words with their numbers. Of equal words the smallest number counts.
     pub fn new(mut words: Vec<(&[u8], usize)>) -> Self {
         words.sort_unstable();
@@ -47,13 +50,13 @@ impl Trie {
         while let Some((node, through, depth)) = open.pop_front() {
             let end = words[through.clone()].first().filter(|(bytes, _)| bytes.len() == depth);
             if let Some((_, number)) = end {
-                trie.cells[node].word = *number;
+                trie.cells[node].word = short(*number);
             }
             let parts = parts(&words, through.start + usize::from(end.is_some())..through.end, depth);
             let base = trie.place(&parts, &mut gap);
-            trie.cells[node].base = base;
+            trie.cells[node].base = short(base);
             for (byte, part) in parts {
-                trie.cells[base + usize::from(byte)].parent = node;
+                trie.cells[base + usize::from(byte)].parent = short(node);
                 open.push_back((base + usize::from(byte), part, depth + 1));
             }
         }
@@ -65,11 +68,11 @@ impl Trie {
         let (mut node, mut longest) = (0, None);
         let mut base = self.cells[0].base;
         for (i, byte) in text.iter().enumerate() {
-            let child = base + usize::from(*byte);
-            let Some(cell) = self.cells.get(child).filter(|cell| cell.parent == node) else { break };
+            let child = base + u32::from(*byte);
+            let Some(cell) = self.cells.get(child as usize).filter(|cell| cell.parent == node) else { break };
             (node, base) = (child, cell.base);
             if cell.word != NONE {
-                longest = Some((i + 1, cell.word));
+                longest = Some((i + 1, cell.word as usize));
             }
         }
         longest
@@ -88,6 +91,12 @@ impl Trie {
         self.cells.resize(size, FREE);
         base
     }
+}
+
+/// A place or a number in four bytes: half the memory, so that more of it is in the cache. Cells are no more than 256 for
+/// each byte of the words.
+fn short(x: usize) -> u32 {
+    u32::try_from(x).ok().filter(|x| *x < NONE - 256).expect("words of less than `MOST` bytes")
 }
 
 /// Sorted words in groups of the same byte at `depth`.

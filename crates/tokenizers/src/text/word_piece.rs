@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use mmt_tensor::Result;
+use mmt_tensor::{Result, check_setting};
 
 use super::trie::Trie;
 use super::words::{Reading, Word, for_each_word};
@@ -64,8 +64,12 @@ impl WordPiece {
     ///
     /// # Errors
     /// [`Error::UnknownId`](mmt_tensor::Error::UnknownId) for a vocabulary without `[PAD]`, `[UNK]`, `[CLS]`, `[SEP]` or
-    /// `[MASK]`.
+    /// `[MASK]`; [`Error::InvalidHyperparameter`](mmt_tensor::Error::InvalidHyperparameter) for one of 16 million bytes.
     pub fn new(vocabulary: Vocabulary, reading: Reading) -> Result<Self> {
+        let bytes: usize = vocabulary.words().map(str::len).sum();
+        check_setting("word pieces: vocabulary", bytes < Trie::MOST, || {
+            format!("{bytes} bytes are too many")
+        })?;
         let (special, unknown) = (SpecialIds::of(&vocabulary)?, vocabulary.id("[UNK]")?);
         let (mut heads, mut tails) = (Vec::new(), Vec::new());
         for (id, word) in vocabulary.words().enumerate() {
