@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use mmt_tensor::Real;
+use mmt_tensor::{Random, Real};
 use ndarray::{Array3, ArrayView2};
 
 /// Rows and columns of an image.
@@ -58,6 +58,15 @@ pub fn pixels(index: usize) -> ArrayView2<'static, u8> {
 /// If `index` is not below [`COUNT`].
 pub fn label(index: usize) -> usize {
     usize::from(LABELS[index])
+}
+
+/// The row of an image of one part that shows a digit.
+///
+/// # Panics
+/// If `digit` is not below 10.
+pub fn draw(digit: usize, part: Part, random: &mut Random) -> usize {
+    let rows: Vec<usize> = part.rows().filter(|&row| label(row) == digit).collect();
+    rows[random.below(rows.len())]
 }
 
 /// An image as numbers from 0 (paper) to 1 (ink), with one channel: `[8, 8, 1]`

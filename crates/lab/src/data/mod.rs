@@ -1,9 +1,14 @@
 //! The data sets that travel inside the program.
 
+pub mod captions;
+pub mod clips;
 pub mod digit_pairs;
 pub mod digits;
 pub mod digits_qa;
 pub mod ehr;
+pub mod phones;
+pub mod scenes;
+pub mod spoken;
 pub mod text;
 
 /// A data set as `mmt data list` describes it.
@@ -26,7 +31,7 @@ pub struct DataSet {
 }
 
 /// All data sets.
-pub const DATA_SETS: [DataSet; 5] = [
+pub const DATA_SETS: [DataSet; 9] = [
     DataSet {
         id: "digits",
         content: "1797 handwritten digits, 8x8 pixels, values 0 to 16",
@@ -53,6 +58,42 @@ pub const DATA_SETS: [DataSet; 5] = [
         source: "pairs derived from digits; questions written for this project",
         license: "CC BY 4.0 (pairs), CC0 1.0 (questions)",
         notice: "changes to digits: two images side by side, with a question",
+        bytes: 0,
+    },
+    DataSet {
+        id: "captions",
+        content: "a pair of digits and its caption, in one of sixteen wordings, with words between that say nothing",
+        split: "80 of 100 ordered pairs and 12 wordings train; 20 other pairs in 4 other wordings test; images as the digits",
+        source: "pairs derived from digits; wordings written for this project",
+        license: "CC BY 4.0 (pairs), CC0 1.0 (wordings)",
+        notice: "changes to digits: two images side by side, with a caption",
+        bytes: 0,
+    },
+    DataSet {
+        id: "scenes",
+        content: "one to four digits on a canvas of 24x24 pixels, and the box of each",
+        split: "as the digits: no image is in both parts",
+        source: "derived from digits",
+        license: "CC BY 4.0",
+        notice: "changes to digits: several images on one canvas, with boxes",
+        bytes: 0,
+    },
+    DataSet {
+        id: "clips",
+        content: "a digit that moves left, right, up or down for 8 frames of 16x16 pixels and comes in again where it leaves",
+        split: "as the digits: no image is in both parts",
+        source: "derived from digits",
+        license: "CC BY 4.0",
+        notice: "changes to digits: eight copies of an image, each one pixel further",
+        bytes: 0,
+    },
+    DataSet {
+        id: "spoken",
+        content: "synthetic speech: ten number words as pictures of 16 frames x 20 bands, 30 speakers",
+        split: "24 speakers train, 6 others test",
+        source: "generator written for this project; vowels after Peterson and Barney 1952",
+        license: "CC0 1.0",
+        notice: "synthetic: nobody said any of it; the pictures are computed from resonances, not from sounds",
         bytes: 0,
     },
     DataSet {
