@@ -6,7 +6,6 @@
 mod bench;
 mod completions;
 mod data;
-mod data_words;
 mod draw;
 mod equations;
 mod errata;

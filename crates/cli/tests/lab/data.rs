@@ -12,7 +12,7 @@ fn all_sets_are_listed_with_their_terms() {
     }
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
     let events = events(&["--json", "data"]);
-    assert_eq!(events.len(), 4);
+    assert_eq!(events.len(), 1 + mmt_lab::data::DATA_SETS.len());
     for event in &events[1..] {
         assert_eq!(event["event"], "data");
         for key in ["id", "content", "split", "source", "license", "notice"] {
@@ -23,7 +23,7 @@ fn all_sets_are_listed_with_their_terms() {
 
 #[test]
 fn samples_are_drawn() {
-    for id in ["digits", "digit-pairs", "digits-qa"] {
+    for id in ["digits", "digit-pairs", "digits-qa", "captions", "scenes", "clips", "spoken"] {
         let out = shown(&["data", "show", id, "--count", "5", "--part", "test"]);
         assert!(out.contains('█'), "{out}");
         assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
@@ -35,6 +35,37 @@ fn samples_are_drawn() {
     assert!(shown(&["data", "show", "digits-qa"]).contains("which digit is "));
     let output = crate::common::program(&["data", "show", "digits"]).env("LC_ALL", "C").output().unwrap();
     assert!(output.stdout.is_ascii(), "{}", text(&output.stdout));
+}
+
+#[test]
+fn every_set_can_be_shown_and_what_is_synthetic_says_so() {
+    for set in &mmt_lab::data::DATA_SETS {
+        let out = shown(&["data", "show", set.id]);
+        let synthetic = ["spoken", "ehr"].contains(&set.id);
+        assert_eq!(out.matches("synthetic").count(), if synthetic { 4 } else { 0 }, "{out}");
+        for event in events(&["--json", "data", "show", set.id]).iter().filter(|e| e["event"] == "sample") {
+            assert_eq!(event["synthetic"] == true, synthetic, "{event}");
+        }
+    }
+    let folder = folder("data-synthetic");
+    shown(&["data", "show", "spoken", "--count", "3", "--svg", "--out", folder.to_str().unwrap()]);
+    let svg = std::fs::read_to_string(folder.join("spoken.svg")).unwrap();
+    assert_eq!(svg.matches(", synthetic</text>").count(), 3, "{svg}");
+    assert!(svg.contains("<desc>synthetic speech: "), "{svg}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn boxes_are_said_and_drawn() {
+    let folder = folder("data-boxes");
+    let arguments = ["--json", "data", "show", "scenes", "--svg", "--out", folder.to_str().unwrap()];
+    let events = events(&arguments);
+    let boxes: usize = (events.iter().filter(|event| event["event"] == "sample"))
+        .map(|event| event["digits"].as_array().unwrap().len())
+        .sum();
+    let svg = std::fs::read_to_string(folder.join("scenes.svg")).unwrap();
+    assert_eq!(svg.matches("class=\"box\"").count(), boxes);
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

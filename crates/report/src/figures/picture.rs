@@ -38,20 +38,52 @@ pub fn picture(picture: &Picture, title: &str, description: &str) -> String {
     svg.finish()
 }
 
-/// Pictures of one size in a grid, with words below each.
-pub fn gallery(pictures: &[(Picture, String)], title: &str, description: &str) -> String {
+/// What is said about a picture.
+#[derive(Clone, Debug, Default)]
+pub struct Caption {
+    /// In one line below it.
+    pub words: String,
+    /// Boxes drawn on it: `[x0, y0, x1, y1]` in pixels, the last column and row not included.
+    pub boxes: Vec<[usize; 4]>,
+}
+
+/// Pictures of one size in a grid, with boxes on them and words below each.
+pub fn gallery(pictures: &[(Picture, Caption)], title: &str, description: &str) -> String {
     const SIDE: f64 = 12.0;
     const GAP: f64 = 24.0;
     let (height, width) = pictures.first().map_or((0, 0), |(picture, _)| picture.size());
     let cell = (width as f64 * SIDE + GAP, height as f64 * SIDE + 2.0 * GAP);
-    let columns = if width > height { 2 } else { 4 };
+    let columns = match width {
+        _ if width > 4 * height => 1,
+        _ if width > height => 2,
+        _ => 4,
+    };
     let rows = pictures.len().div_ceil(columns);
     let size = (columns.min(pictures.len()) as f64 * cell.0 + GAP, rows as f64 * cell.1 + GAP);
     let mut svg = Svg::new(size.0, size.1, title, description);
-    for (i, (picture, words)) in pictures.iter().enumerate() {
+    for (i, (picture, caption)) in pictures.iter().enumerate() {
         let at = (GAP + (i % columns) as f64 * cell.0, GAP + (i / columns) as f64 * cell.1);
         picture.draw(&mut svg, at, SIDE);
-        svg.text("tick", (at.0, at.1 + height as f64 * SIDE + 17.0), Anchor::Start, words);
+        for &bounds in &caption.boxes {
+            let [x0, y0, x1, y1] = bounds.map(|pixels| pixels as f64 * SIDE);
+            svg.rect("box", (at.0 + x0, at.1 + y0), (x1 - x0, y1 - y0), 0.0);
+        }
+        svg.text("tick", (at.0, at.1 + height as f64 * SIDE + 17.0), Anchor::Start, &caption.words);
     }
     svg.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boxes_lie_on_their_picture() {
+        let picture = Picture { rows: vec![vec![0.0, 1.0], vec![0.0, 0.0]] };
+        let caption = Caption { words: "a < b".to_string(), boxes: vec![[1, 0, 2, 1]] };
+        let svg = gallery(&[(picture, caption)], "title", "description");
+        assert!(svg.contains(r#"<rect class="ink" x="36" y="24" width="12" height="12"/>"#), "{svg}");
+        assert!(svg.contains(r#"<rect class="box" x="36" y="24" width="12" height="12"/>"#), "{svg}");
+        assert!(svg.contains("a &lt; b"), "{svg}");
+    }
 }

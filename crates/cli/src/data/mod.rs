@@ -1,0 +1,81 @@
+//! `mmt data`: the data sets that travel inside the program.
+
+mod samples;
+mod show;
+mod words;
+
+use clap::ValueEnum;
+use mmt_lab::data::digits::Part;
+use mmt_lab::data::{DATA_SETS, DataSet};
+use serde_json::json;
+
+use crate::failure::{Code, Done, Failure};
+use crate::names::did_you_mean;
+use crate::terminal::{BOLD, Precision, Terminal, paint, wrap};
+
+/// The data sets inside the program: list them with their licenses, or draw samples
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Action {
+    /// List content, size, split, source, license and notice of all sets
+    List,
+    /// Draw samples; `--seed` chooses which
+    Show(show::Args),
+}
+
+/// A part of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Side {
+    /// For training
+    Train,
+    /// For tests: handwriting, speakers and wordings that training never shows
+    Test,
+}
+
+impl From<Side> for Part {
+    fn from(side: Side) -> Part {
+        match side {
+            Side::Train => Part::Train,
+            Side::Test => Part::Test,
+        }
+    }
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, terminal: &Terminal) -> Done {
+    match &args.action {
+        None | Some(Action::List) => list(terminal),
+        Some(Action::Show(args)) => show::run(args, terminal),
+    }
+}
+
+fn list(terminal: &Terminal) -> Done {
+    terminal.start(terminal.precision(Precision::F64), "")?;
+    for DataSet { id, content, split, source, license, notice, bytes } in &DATA_SETS {
+        let fields = json!({ "id": id, "content": content, "split": split, "source": source, "license": license,
+            "notice": notice, "bytes": bytes });
+        terminal.event("data", fields)?;
+        let size = if *bytes == 0 { "generated".to_string() } else { format!("{bytes} bytes") };
+        terminal.line("")?;
+        terminal.line(format_args!("{}   {size}   {license}", paint(BOLD, id)))?;
+        for (name, text) in [("content", content), ("split", split), ("source", source), ("notice", notice)] {
+            for (i, line) in wrap(text, 66).iter().enumerate() {
+                terminal.line(format_args!("  {:<9} {line}", if i == 0 { name } else { "" }))?;
+            }
+        }
+    }
+    terminal.line("")?;
+    terminal.advice("See samples: mmt data show digits-qa")?;
+    Ok(Code::Ok)
+}
+
+/// A name that no data set has.
+fn unknown(id: &str) -> Failure {
+    let hint = did_you_mean(id, DATA_SETS.iter().map(|set| set.id));
+    Failure::usage(format!("no data set is called `{id}`")).hint(hint)
+}
