@@ -126,7 +126,7 @@ fn clip(part: Part, random: &mut Random) -> Sample {
         .collect();
     let mut drawing = draw::beside(&frames[..clips::FRAMES / 2], " | ");
     drawing.push(String::new());
-    drawing.extend(draw::beside(&frames[clips::FRAMES / 2..], "  "));
+    drawing.extend(draw::beside(&frames[clips::FRAMES / 2..], " | "));
     let pitch = clips::CANVAS + 2;
     let columns = clips::FRAMES * pitch - 2;
     let ink = |y: usize, x: usize| match x % pitch {
