@@ -375,7 +375,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// An error of the system without its number.
-fn reason(error: &std::io::Error) -> String {
+pub fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }

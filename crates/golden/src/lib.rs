@@ -2,5 +2,7 @@
 
 pub mod case;
 pub mod file;
+pub mod npy;
+pub mod together;
 
 pub use case::{Case, Cases, Value};

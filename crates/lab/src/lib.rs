@@ -5,6 +5,7 @@ pub mod batch;
 pub mod bench;
 pub mod data;
 pub mod evaluate;
+pub mod fsdd;
 pub mod model;
 pub mod pictures;
 pub mod product_mask;

@@ -1,19 +1,20 @@
 //! `mmt data`: the data sets that travel inside the program.
 
+mod export;
 mod samples;
 mod show;
 mod words;
 
 use clap::ValueEnum;
 use mmt_lab::data::digits::Part;
-use mmt_lab::data::{DATA_SETS, DataSet};
+use mmt_lab::data::{DATA_SETS, DataSet, IMPORTED};
 use serde_json::json;
 
 use crate::failure::{Code, Done, Failure};
 use crate::names::did_you_mean;
 use crate::terminal::{BOLD, Precision, Terminal, paint, wrap};
 
-/// The data sets inside the program: list them with their licenses, or draw samples
+/// Data sets: list them with their licenses, draw samples, write them for other programs, or read one that you have
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(subcommand)]
@@ -26,6 +27,10 @@ enum Action {
     List,
     /// Draw samples; `--seed` chooses which
     Show(show::Args),
+    /// Write a set as NumPy arrays and lines of text, with its license; `--seed` chooses the samples
+    Export(export::ExportArgs),
+    /// Read a set that is not inside the program from your own folder
+    Import(export::ImportArgs),
 }
 
 /// A part of the data.
@@ -51,16 +56,22 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
     match &args.action {
         None | Some(Action::List) => list(terminal),
         Some(Action::Show(args)) => show::run(args, terminal),
+        Some(Action::Export(args)) => export::export(args, terminal),
+        Some(Action::Import(args)) => export::import(args, terminal),
     }
 }
 
 fn list(terminal: &Terminal) -> Done {
     terminal.start(terminal.precision(Precision::F64), "")?;
-    for DataSet { id, content, split, source, license, notice, bytes } in &DATA_SETS {
+    for DataSet { id, content, split, source, license, notice, bytes } in DATA_SETS.iter().chain(&IMPORTED) {
         let fields = json!({ "id": id, "content": content, "split": split, "source": source, "license": license,
             "notice": notice, "bytes": bytes });
         terminal.event("data", fields)?;
-        let size = if *bytes == 0 { "generated".to_string() } else { format!("{bytes} bytes") };
+        let size = match bytes {
+            _ if IMPORTED.iter().any(|set| set.id == *id) => "not included".to_string(),
+            0 => "generated".to_string(),
+            bytes => format!("{bytes} bytes"),
+        };
         terminal.line("")?;
         terminal.line(format_args!("{}   {size}   {license}", paint(BOLD, id)))?;
         for (name, text) in [("content", content), ("split", split), ("source", source), ("notice", notice)] {
@@ -71,6 +82,7 @@ fn list(terminal: &Terminal) -> Done {
     }
     terminal.line("")?;
     terminal.advice("See samples: mmt data show digits-qa")?;
+    terminal.advice("Write arrays: mmt data export digits --npy DIR")?;
     Ok(Code::Ok)
 }
 

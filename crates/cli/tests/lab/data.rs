@@ -12,7 +12,7 @@ fn all_sets_are_listed_with_their_terms() {
     }
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
     let events = events(&["--json", "data"]);
-    assert_eq!(events.len(), 1 + mmt_lab::data::DATA_SETS.len());
+    assert_eq!(events.len(), 1 + mmt_lab::data::DATA_SETS.len() + 1);
     for event in &events[1..] {
         assert_eq!(event["event"], "data");
         for key in ["id", "content", "split", "source", "license", "notice"] {
@@ -104,4 +104,87 @@ fn a_folder_that_cannot_be_written_is_named() {
     assert!(error.starts_with(&format!("error: {out}/digits.svg: cannot be written: ")), "{error}");
     assert!(error.ends_with("hint: --out DIR chooses another folder\n"), "{error}");
     std::fs::remove_file(folder).unwrap();
+}
+
+#[test]
+fn every_set_is_exported_with_its_terms() {
+    let folder = folder("data-export");
+    for set in &mmt_lab::data::DATA_SETS {
+        let out = shown(&["data", "export", set.id, "--npy", folder.to_str().unwrap()]);
+        assert!(out.contains(&format!("saved {}/{}-", folder.display(), set.id)), "{out}");
+        let terms = std::fs::read_to_string(folder.join(format!("{}-license.txt", set.id))).unwrap();
+        assert!(terms.contains(set.license) && terms.contains(set.notice), "{terms}");
+    }
+    let images = std::fs::read(folder.join("digits-images.npy")).unwrap();
+    let header =
+        b"\x93NUMPY\x01\x00\x76\x00{'descr': '|u1', 'fortran_order': False, 'shape': (1797, 8, 8), }";
+    assert!(images.starts_with(header));
+    assert_eq!(&images[128..], mmt_lab::data::digits::PIXELS);
+    let names =
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(names.into_iter().all(|name| name.ends_with(".npy") || name.ends_with(".txt")));
+
+    let arguments = ["data", "export", "clips", "--count", "3", "--part", "test", "--npy"];
+    let out = shown(&[&arguments[..], &[folder.to_str().unwrap()]].concat());
+    assert!(out.contains("clips-videos.npy   [3,8,16,16]\n"), "{out}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn exports_that_make_no_sense_are_refused() {
+    let (code, error) = refused(&["data", "export", "digit", "--npy", "nowhere"]);
+    assert_eq!(code, 2);
+    assert!(error.starts_with("error: no data set is called `digit`\nhint: did you mean digits"), "{error}");
+    let (code, error) = refused(&["data", "export", "digits", "--npy", "nowhere", "--count", "3"]);
+    assert_eq!((code, &*error), (2, "error: `digits` is exported whole: no --count, no --part\n"));
+
+    let folder = folder("data-export-file");
+    std::fs::write(&folder, "a file").unwrap();
+    let output = crate::common::mmt(&["data", "export", "digits", "--npy", folder.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3));
+    let error = text(&output.stderr);
+    assert!(error.starts_with(&format!("error: {}: cannot be written: ", folder.display())), "{error}");
+    assert_eq!(std::fs::read(&folder).unwrap(), b"a file");
+    std::fs::remove_file(folder).unwrap();
+}
+
+/// A second of silence and a click, 8 kHz, 16 bits.
+fn recording() -> Vec<u8> {
+    let mut bytes = b"RIFF\xa4\x3e\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
+    bytes.extend([8000_u32.to_le_bytes(), 16_000_u32.to_le_bytes()].concat());
+    bytes.extend(b"\x02\0\x10\0data\x80\x3e\0\0");
+    bytes.extend([0; 16_000]);
+    bytes[1000] = 99;
+    bytes
+}
+
+#[test]
+fn a_folder_of_recordings_is_imported_or_refused() {
+    let (input, output) = (folder("data-fsdd"), folder("data-fsdd-npy"));
+    std::fs::create_dir_all(&input).unwrap();
+    for take in mmt_lab::fsdd::Take::all() {
+        std::fs::write(input.join(take.file_name()), recording()).unwrap();
+    }
+    let [folder, npy] = [&input, &output].map(|path| path.to_str().unwrap());
+    let out = shown(&["data", "import", "fsdd", folder, "--npy", npy]);
+    assert!(
+        out.contains("3000 recordings by 6 speakers, CC BY-SA 4.0\n  2700 to train, 300 to test"),
+        "{out}"
+    );
+    assert!(
+        out.contains("1.00 to 1.00 seconds") && out.contains("fsdd-features.npy   [3000,16,20]"),
+        "{out}"
+    );
+    assert!(std::fs::read_to_string(output.join("fsdd-license.txt")).unwrap().contains("share alike"));
+
+    let path = input.join("3_theo_4.wav");
+    std::fs::write(&path, "no sound").unwrap();
+    let (code, error) = refused(&["data", "import", "fsdd", folder]);
+    let why = "byte 4: Ill-formed WAVE file: no RIFF tag found";
+    assert_eq!((code, error), (3, format!("error: {}: {why}\n", path.display())));
+    let (code, error) = refused(&["data", "import", "fsd", folder]);
+    assert_eq!(code, 2);
+    assert_eq!(error, "error: no data set to import is called `fsd`\nhint: did you mean fsdd?\n");
+    std::fs::remove_dir_all(input).unwrap();
+    std::fs::remove_dir_all(output).unwrap();
 }

@@ -1,4 +1,4 @@
-//! The data sets that travel inside the program.
+//! The data sets that travel inside the program, and what is known of those that do not.
 
 pub mod captions;
 pub mod clips;
@@ -6,6 +6,7 @@ pub mod digit_pairs;
 pub mod digits;
 pub mod digits_qa;
 pub mod ehr;
+pub mod export;
 pub mod phones;
 pub mod scenes;
 pub mod spoken;
@@ -115,3 +116,14 @@ pub const DATA_SETS: [DataSet; 9] = [
         bytes: 0,
     },
 ];
+
+/// Data sets that are read from a folder of the user, because their terms do not fit inside the program.
+pub const IMPORTED: [DataSet; 1] = [DataSet {
+    id: "fsdd",
+    content: "Free Spoken Digit Dataset: 3000 recordings at 8 kHz, ten digits, 6 speakers, 50 times each",
+    split: "takes 0 to 4 test, the others train: the official split, in which all speakers are in both parts",
+    source: "Z. Jackson and others, github.com/Jakobovski/free-spoken-digit-dataset; mmt data import fsdd FOLDER",
+    license: "CC BY-SA 4.0",
+    notice: "share alike: features computed from it are under the same license; nothing of it is inside the program",
+    bytes: 0,
+}];
