@@ -225,10 +225,10 @@ mod tests {
             assert_eq!(text(), format!("dir/{name}: not the name of a recording, such as 7_jackson_32.wav"));
             fs::remove_file(folder.join(name)).unwrap();
         }
-        let path = folder.join("7_lucas_11.wav");
+        let path = folder.join("0_george_1.wav");
         let replaced = |bytes: &[u8]| {
             fs::write(&path, bytes).unwrap();
-            text().replace("dir/7_lucas_11.wav: ", "")
+            text().replace("dir/0_george_1.wav: ", "")
         };
         assert_eq!(replaced(&wav(16_000, 1, &tone(300))), "16000 samples per second, expected 8000");
         assert_eq!(replaced(&wav(RATE, 2, &tone(600))), "2 channels, expected one");
@@ -237,9 +237,9 @@ mod tests {
         assert_eq!(replaced(&good[..200]), "byte 200: the file ends early");
         assert_eq!(replaced(b"no sound"), "byte 4: Ill-formed WAVE file: no RIFF tag found");
         fs::remove_file(&path).unwrap();
-        assert_eq!(text(), "dir/7_lucas_11.wav: missing; 1 of 3000 recordings are not here");
+        assert_eq!(text(), "dir/0_george_1.wav: missing; 1 of 3000 recordings are not here");
         fs::create_dir(&path).unwrap();
-        assert_eq!(text(), "dir/7_lucas_11.wav: not a file");
+        assert_eq!(text(), "dir/0_george_1.wav: not a file");
         fs::remove_dir_all(&folder).unwrap();
         assert!(text().starts_with("dir: "));
     }
