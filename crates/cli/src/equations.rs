@@ -57,16 +57,18 @@ pub fn unknown(id: &str) -> Failure {
     Failure::usage(format!("no formula is called `{id}`")).hint(hint)
 }
 
+/// Whether every word stands somewhere in a row, or selects its id.
+fn fits(words: &[String], row: &Equation, card: &Card) -> bool {
+    let text = format!("{} {} {} {} {}", row.id, row.section, row.code, card.title, card.file).to_lowercase();
+    words.iter().all(|word| text.contains(&word.to_lowercase()) || selects(word, row.id))
+}
+
 fn list(filter: &[String], terminal: &Terminal) -> Done {
     let cards = cards();
     let empty = Card::default();
     let rows: Vec<(&Equation, &Card)> = register()
         .map(|row| (row, cards.iter().find(|card| card.id == row.id).unwrap_or(&empty)))
-        .filter(|(row, card)| {
-            let text = format!("{} {} {} {} {}", row.id, row.section, row.code, card.title, card.file);
-            let text = text.to_lowercase();
-            filter.iter().all(|word| text.contains(&word.to_lowercase()) || selects(word, row.id))
-        })
+        .filter(|(row, card)| filter.is_empty() || fits(filter, row, card))
         .collect();
     if rows.is_empty() {
         let message = format!("no formula fits `{}`", filter.join(" "));
