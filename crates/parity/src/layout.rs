@@ -63,6 +63,13 @@ pub fn linear<R: Real>(record: &Record, prefix: &str, d_in: usize, d_out: usize)
     Ok(Linear { weight: transposed(&weight), bias: Some(bias) })
 }
 
+/// A linear layer whose sizes only its weight says.
+pub fn linear_of_any_size<R: Real>(record: &Record, prefix: &str) -> Found<Linear<R>> {
+    let weight: Array2<R> = weight(record, &format!("{prefix}.weight"))?;
+    let bias = record.shaped(&format!("{prefix}.bias"), &[weight.ncols()])?;
+    Ok(Linear { weight, bias: Some(bias) })
+}
+
 /// The gradient of [`linear`], under the keys of the library.
 pub fn with_linear<R: Real>(answer: Answer<R>, prefix: &str, grad: &Linear<R>) -> Answer<R> {
     let answer = answer.with(&format!("{prefix}.weight"), &transposed(&grad.weight));

@@ -16,6 +16,7 @@ mod losses;
 mod ops;
 mod optim;
 mod parts;
+mod pooled;
 mod regions;
 mod regression;
 mod tokens;
@@ -169,6 +170,7 @@ fn system<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
         "ext_tribert_connection_s" => coattention::tribert(record),
         "ext_mult_crossmodal_s" => cross_layers::mult(record),
         "ext_tmm_crosslayer_s" => cross_layers::cross_layer(record),
+        "ext_tmm_fusion_s" => pooled::fusion(record),
         "ext_gbert_predict_s" => visits::predict(record),
         "ext_gbert_pretrain_s" => visits::pretrain(record),
         _ => ops::unsupported("no page"),

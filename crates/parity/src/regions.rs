@@ -1,6 +1,5 @@
 //! Records of boxes in images.
 
-use mmt_blocks::Linear;
 use mmt_tensor::ops::{relu, relu_backward};
 use mmt_tensor::{Real, Tree};
 use mmt_tokenizers::image::{ImageBox, RoiAlign, Sampling, roi_align, roi_align_backward};
@@ -9,7 +8,7 @@ use ndarray::{Array2, Array4};
 use super::Answer;
 use super::case::{Found, Record};
 use super::cnn::{basic, residual, with_residual};
-use super::layout::{reshape, weight, with_linear};
+use super::layout::{linear_of_any_size, reshape, with_linear};
 use super::ops::unsupported;
 
 /// `op_roi`
@@ -46,7 +45,8 @@ pub fn head<R: Real>(record: &Record) -> Found<Answer<R>> {
 /// The linear layers behind the regions, and the gradient of these.
 fn layers<R: Real>(record: &Record, answer: Answer<R>, regions: &Array4<R>) -> Found<(Answer<R>, Array4<R>)> {
     let names = ["head.fc6", "head.fc7", "pred.cls_score", "pred.bbox_pred"];
-    let [fc6, fc7, scores, deltas] = names.map(|name| layer::<R>(record, name));
+    let [fc6, fc7, scores, deltas] =
+        names.map(|name| linear_of_any_size::<R>(record, &format!("param/{name}")));
     let [fc6, fc7, scores, deltas] = [fc6?, fc7?, scores?, deltas?];
     let flat: Array2<R> = reshape(regions, &[regions.dim().0, regions.len() / regions.dim().0]);
     let (a, fc6_tape) = fc6.forward(&flat)?;
@@ -69,13 +69,6 @@ fn layers<R: Real>(record: &Record, answer: Answer<R>, regions: &Array4<R>) -> F
             with_linear(answer, &format!("grad_param/{name}"), grad)
         });
     Ok((answer, reshape(&dflat, regions.shape())))
-}
-
-/// A linear layer of any size.
-fn layer<R: Real>(record: &Record, name: &str) -> Found<Linear<R>> {
-    let weight: Array2<R> = weight(record, &format!("param/{name}.weight"))?;
-    let bias = record.shaped(&format!("param/{name}.bias"), &[weight.ncols()])?;
-    Ok(Linear { weight, bias: Some(bias) })
 }
 
 /// Rows of a number of the image and four corners.
