@@ -171,7 +171,7 @@ fn contrast<R: Real>(record: &Record) -> Found<Answer<R>> {
     let (to_b, to_b_tape) = cross_entropy(&z, &labels, OnEmpty::Refuse)?;
     let (to_a, to_a_tape) = cross_entropy(&z_t, &labels, OnEmpty::Refuse)?;
     let dz = cross_entropy_backward(&to_b_tape, &z, &labels, half)
-        + &cross_entropy_backward(&to_a_tape, &z_t, &labels, half).t();
+        + cross_entropy_backward(&to_a_tape, &z_t, &labels, half).t();
     // The logits are e^s times the cosines, so the gradient of s is that of the logits times the logits.
     let dscale = column_sums(&column_sums(&(&dz * &z)).insert_axis(Axis(1)))[0];
     let dcosines = dz.mapv(|dz| scale * dz);
