@@ -10,6 +10,9 @@ use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
 /// Bytes that one byte of a compressed file can become at most, and what headers cost.
 const EXPANSION: usize = 1032;
 
+/// Most bytes of pixels that are read: 11,585 x 11,585 gray ones. A small file can hold many more, all alike.
+const LARGEST: usize = 1 << 27;
+
 /// The pixels of a gray or colored picture, from 0 to 1: `[rows, columns, 1 or 3]`
 ///
 /// # Errors
@@ -36,7 +39,8 @@ fn parse_png(bytes: &[u8]) -> Result<Array3<f64>, (usize, String)> {
 
 /// The pixels of all rows, eight bits each, and their shape.
 fn decode(cursor: &mut Cursor<&[u8]>, size: usize) -> Result<(Vec<u8>, [usize; 3]), String> {
-    let most = size.saturating_mul(EXPANSION);
+    let possible = size.saturating_mul(EXPANSION);
+    let most = possible.min(LARGEST);
     let mut decoder = Decoder::new_with_limits(cursor, Limits { bytes: most });
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     let mut reader = decoder.read_info().map_err(|e| one_line(&e))?;
@@ -50,9 +54,12 @@ fn decode(cursor: &mut Cursor<&[u8]>, size: usize) -> Result<(Vec<u8>, [usize; 3
         }
         _ => return Err("pixels of this kind are not supported, only gray and RGB".to_string()),
     };
-    let wanted = reader.output_buffer_size().filter(|&wanted| wanted <= most);
+    let wanted = reader.output_buffer_size().filter(|&wanted| wanted <= possible);
     let wanted =
         wanted.ok_or_else(|| format!("{width} x {height} pixels cannot be in a file of {size} bytes"))?;
+    if wanted > LARGEST {
+        return Err(format!("{width} x {height} pixels are too many, at most {LARGEST} bytes are read"));
+    }
     let mut pixels = vec![0; wanted];
     let frame = reader.next_frame(&mut pixels).map_err(|e| one_line(&e))?;
     pixels.truncate(frame.buffer_size());
@@ -95,6 +102,18 @@ mod tests {
     fn transparent_pictures_are_refused() {
         let (_, why) = parse_png(&picture(ColorType::Rgba, 1, 1, &[1, 2, 3, 4])).unwrap_err();
         assert_eq!(why, "transparent pictures are not supported, only gray and RGB");
+    }
+
+    /// A gigabyte of paper, which compression could put into two megabytes.
+    #[test]
+    fn pictures_of_too_many_pixels_are_refused() {
+        let mut bytes = picture(ColorType::Grayscale, 2, 2, &[1, 2, 3, 4]);
+        bytes[16..24].copy_from_slice(&[0, 0, 0x80, 0, 0, 0, 0x80, 0]);
+        let crc = checksum(&bytes[12..29]);
+        bytes[29..33].copy_from_slice(&crc.to_be_bytes());
+        bytes.resize(2 << 20, 0);
+        let (_, why) = parse_png(&bytes).unwrap_err();
+        assert_eq!(why, "32768 x 32768 pixels are too many, at most 134217728 bytes are read");
     }
 
     /// The size in the header, with a checksum that fits, says more than the pixels can hold.

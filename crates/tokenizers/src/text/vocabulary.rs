@@ -43,8 +43,8 @@ impl Vocabulary {
         Self::of(&words).map_err(|Refused { place, why }| {
             let word = words[place];
             let why = match why {
-                Why::NotOneWord => format!("`{word}` is not one word"),
-                Why::Again(_) => format!("`{word}` stands twice"),
+                Why::NotOneWord => format!("{word:?} is not one word"),
+                Why::Again(_) => format!("{word:?} stands twice"),
             };
             Error::InvalidHyperparameter { at: "vocabulary: words", why }
         })
@@ -70,7 +70,7 @@ impl Vocabulary {
         Self::of(&words).map_err(|Refused { place, why }| {
             let why = match why {
                 Why::NotOneWord => format!("{:?} is not one word", words[place]),
-                Why::Again(first) => format!("`{}` stands on line {} already", words[place], first + 1),
+                Why::Again(first) => format!("{:?} stands on line {} already", words[place], first + 1),
             };
             invalid(place + 1, why)
         })
@@ -170,9 +170,9 @@ mod tests {
     fn lists_that_are_not_words_are_refused() {
         let text = |words: &[&'static str]| Vocabulary::new(words.iter().copied()).unwrap_err().to_string();
         assert_eq!(text(&[]), "vocabulary: words: empty");
-        assert_eq!(text(&["a", "b", "a"]), "vocabulary: words: `a` stands twice");
-        assert_eq!(text(&["a", ""]), "vocabulary: words: `` is not one word");
-        assert_eq!(text(&["a b"]), "vocabulary: words: `a b` is not one word");
+        assert_eq!(text(&["a", "b", "a"]), "vocabulary: words: \"a\" stands twice");
+        assert_eq!(text(&["a", ""]), "vocabulary: words: \"\" is not one word");
+        assert_eq!(text(&["a b"]), "vocabulary: words: \"a b\" is not one word");
     }
 
     #[test]
@@ -191,9 +191,11 @@ mod tests {
         assert_eq!(text(b"a\n\nb\n"), "vocabulary: line 2: \"\" is not one word");
         assert_eq!(text(b"a\nb\n\n"), "vocabulary: line 3: \"\" is not one word");
         assert_eq!(text(b"a\nb\tc\n"), "vocabulary: line 2: \"b\\tc\" is not one word");
-        assert_eq!(text(b"a\nb\nc\nb\na\n"), "vocabulary: line 4: `b` stands on line 2 already");
-        assert_eq!(text(b"a\na\na\n"), "vocabulary: line 2: `a` stands on line 1 already");
-        assert_eq!(text(b"a\na\n \n"), "vocabulary: line 2: `a` stands on line 1 already");
+        assert_eq!(text(b"a\nb\nc\nb\na\n"), "vocabulary: line 4: \"b\" stands on line 2 already");
+        let escape = "vocabulary: line 2: \"\\u{1b}[2J\" stands on line 1 already";
+        assert_eq!(text(b"\x1b[2J\n\x1b[2J\n"), escape);
+        assert_eq!(text(b"a\na\na\n"), "vocabulary: line 2: \"a\" stands on line 1 already");
+        assert_eq!(text(b"a\na\n \n"), "vocabulary: line 2: \"a\" stands on line 1 already");
         assert_eq!(text(b"a\nb\n\xffc\n"), "vocabulary: line 3: not UTF-8");
         assert_eq!(text(b"\x00\xff"), "vocabulary: line 1: not UTF-8");
     }
