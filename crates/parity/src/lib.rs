@@ -9,10 +9,12 @@ mod cnn;
 mod coattention;
 pub mod compare;
 mod cross_layers;
+mod flax;
 mod layers;
 mod layout;
 mod linear;
 mod losses;
+mod mbt;
 mod ops;
 mod optim;
 mod parts;
@@ -171,6 +173,8 @@ fn system<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
         "ext_mult_crossmodal_s" => cross_layers::mult(record),
         "ext_tmm_crosslayer_s" => cross_layers::cross_layer(record),
         "ext_tmm_fusion_s" => pooled::fusion(record),
+        "ext_mbt_bottleneck_s" => mbt::bottleneck(record),
+        "ext_mbt_cross_s" => mbt::cross(record),
         "ext_gbert_predict_s" => visits::predict(record),
         "ext_gbert_pretrain_s" => visits::pretrain(record),
         _ => ops::unsupported("no page"),
