@@ -10,6 +10,7 @@ mod coattention;
 pub mod compare;
 mod cross_layers;
 mod flax;
+mod irene;
 mod layers;
 mod layout;
 mod linear;
@@ -173,6 +174,7 @@ fn system<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
         "ext_mult_crossmodal_s" => cross_layers::mult(record),
         "ext_tmm_crosslayer_s" => cross_layers::cross_layer(record),
         "ext_tmm_fusion_s" => pooled::fusion(record),
+        "ext_irene_s" => irene::model(record),
         "ext_mbt_bottleneck_s" => mbt::bottleneck(record),
         "ext_mbt_cross_s" => mbt::cross(record),
         "ext_gbert_predict_s" => visits::predict(record),
