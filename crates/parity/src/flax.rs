@@ -18,7 +18,7 @@ const EPS: f64 = 1e-6;
 
 /// A linear map `<name>/kernel`, `<name>/bias`, whatever axes these have.
 pub fn linear<R: Real>(record: &Record, name: &str, d_in: usize, d_out: usize) -> Found<Linear<R>> {
-    let weight = flat(record, &format!("{name}/kernel"), d_in * d_out)?;
+    let weight = flat(record, &format!("{name}/kernel"), d_in.saturating_mul(d_out))?;
     let bias = flat(record, &format!("{name}/bias"), d_out)?;
     Ok(Linear { weight: reshape(&weight, &[d_in, d_out]), bias: Some(reshape(&bias, &[d_out])) })
 }
