@@ -84,9 +84,8 @@ fn select(args: &Args) -> Result<Vec<Case>, Failure> {
         if !cases.iter().any(|case| fits(wanted, &case.name)) {
             let mut names: Vec<&str> = cases.iter().map(|case| case.name.as_str()).collect();
             names.dedup();
-            return Err(
-                Failure::usage(format!("no case is called `{wanted}`")).hint(did_you_mean(wanted, names))
-            );
+            let message = format!("no case is called `{wanted}`");
+            return Err(Failure::fits_nothing(wanted, message).hint(did_you_mean(wanted, names)));
         }
     }
     cases.retain(|case| {

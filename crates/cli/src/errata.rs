@@ -53,7 +53,7 @@ pub fn select(ids: &[String]) -> Result<Vec<&'static Erratum>, Failure> {
         let found: Vec<_> = errata().filter(|row| fits(id, row.id)).collect();
         if found.is_empty() {
             let hint = did_you_mean(id, errata().map(|row| row.id));
-            return Err(Failure::usage(format!("no erratum is called `{id}`")).hint(hint));
+            return Err(Failure::fits_nothing(id, format!("no erratum is called `{id}`")).hint(hint));
         }
         rows.extend(found);
     }

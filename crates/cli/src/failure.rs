@@ -63,6 +63,12 @@ impl Failure {
             .hint("--out DIR chooses another folder")
     }
 
+    /// A name or a glob that fits nothing: a wrong command line, or nothing to do.
+    pub fn fits_nothing(wanted: &str, message: impl Into<String>) -> Self {
+        let code = if wanted.contains(['*', '?']) { Code::NothingSelected } else { Code::Usage };
+        Failure::new(code, message)
+    }
+
     /// The same failure, with what to type next.
     pub fn hint(self, text: impl Into<String>) -> Self {
         match self {

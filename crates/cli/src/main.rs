@@ -27,7 +27,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::json;
 
-use crate::failure::{Done, Failure};
+use crate::failure::{Code, Done, Failure};
 use crate::terminal::{Options, Terminal};
 
 /// The memory of large arrays is used again: fresh pages cost more than the arithmetic of a small product.
@@ -80,15 +80,19 @@ fn run(verb: &Verb, terminal: &Terminal) -> Done {
     }
 }
 
+/// Starts the threads that verbs compute on; 0 for as many as the machine or `RAYON_NUM_THREADS` says.
+fn start_threads(count: usize) -> Result<(), Failure> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build_global();
+    pool.map_err(|e| Failure::new(Code::Usage, format!("the threads cannot be started: {e}")).hint("--threads 1"))
+}
+
 fn main() -> ExitCode {
     let program = Program::parse();
-    if let Some(threads) = program.options.threads {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.into());
-        pool.build_global().expect("nothing has used the threads yet");
-    }
+    let threads = program.options.threads.map_or(0, usize::from);
     let terminal = Terminal::new(program.options);
     let verb = program.verb.unwrap_or(Verb::Tour(tour::Args::default()));
-    let done = run(&verb, &terminal).and_then(|code| terminal.flush().map(|()| code));
+    let done = start_threads(threads).and_then(|()| run(&verb, &terminal));
+    let done = done.and_then(|code| terminal.flush().map(|()| code));
     match done {
         Ok(code) => code.into(),
         Err(failure) => {

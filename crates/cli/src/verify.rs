@@ -148,7 +148,8 @@ fn select(args: &Args, seed: u64) -> Result<Vec<Check>, Failure> {
     for wanted in &args.id {
         if !ids().any(|id| selects(wanted, id)) {
             let hint = did_you_mean(wanted, ids());
-            return Err(Failure::usage(format!("no formula or erratum is called `{wanted}`")).hint(hint));
+            let message = format!("no formula or erratum is called `{wanted}`");
+            return Err(Failure::fits_nothing(wanted, message).hint(hint));
         }
     }
     let fit = |id: &str| args.id.is_empty() || args.id.iter().any(|wanted| selects(wanted, id));

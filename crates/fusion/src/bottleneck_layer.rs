@@ -4,6 +4,7 @@ use mmt_blocks::Mask;
 use mmt_tensor::{Error, Ragged, Real, Result, check_shape, tree};
 use ndarray::{Array2, ArrayRef2};
 
+use crate::concat::join_gradients;
 use crate::{Layout, Stream, StreamTape, concat, concat_backward};
 
 /// The tag of the bottleneck tokens in the layouts of the tape.
@@ -99,7 +100,7 @@ impl<R: Real> BottleneckLayer<R> {
         let (mut dx, mut df) = (vec![], Array2::zeros(df.dim()));
         for (m, stream) in self.streams.iter().enumerate() {
             let (own, bottleneck) = (&tape.layouts[m], &tape.bottleneck);
-            let (dy, _) = concat((&dz[m], own), (&df_m, bottleneck)).expect("the layouts of the forward");
+            let dy = join_gradients((&dz[m], own), (&df_m, bottleneck));
             let du = stream.backward(&tape.streams[m], &dy, &mut grad.streams[m]);
             let (dx_m, df_m) = concat_backward(own, bottleneck, &du);
             dx.push(dx_m);

@@ -120,6 +120,14 @@ fn join(layouts: &[&Layout]) -> Vec<Piece> {
     pieces
 }
 
+/// [`concat()`] of gradients, which may be infinite: the optimizer refuses such a step.
+pub(crate) fn join_gradients<R: Real>(
+    (a, layout_a): (&ArrayRef2<R>, &Layout),
+    (b, layout_b): (&ArrayRef2<R>, &Layout),
+) -> Array2<R> {
+    stack(&[a, b], &join(&[layout_a, layout_b]))
+}
+
 fn stack<R: Real>(parts: &[&ArrayRef2<R>], pieces: &[Piece]) -> Array2<R> {
     let rows = parts.iter().map(|part| part.nrows()).sum();
     let mut z = Array2::zeros((rows, parts[0].ncols()));

@@ -36,10 +36,11 @@ impl<R: Real> SumWeights<R> {
 
     /// Adds the gradient of what is learned.
     fn backward(&self, alpha: &Array1<R>, dalpha: &Array1<R>, grad: &mut Self) {
-        match grad {
-            SumWeights::Fixed(_) => {}
-            SumWeights::Learned(grad) => *grad += dalpha,
-            SumWeights::Softmax(grad) => *grad += &softmax_backward(alpha, dalpha),
+        match (self, grad) {
+            (SumWeights::Fixed(_), SumWeights::Fixed(_)) => {}
+            (SumWeights::Learned(_), SumWeights::Learned(grad)) => *grad += dalpha,
+            (SumWeights::Softmax(_), SumWeights::Softmax(grad)) => *grad += &softmax_backward(alpha, dalpha),
+            _ => panic!("a gradient has the kind of weights that it is the gradient of"),
         }
     }
 }
@@ -103,7 +104,7 @@ impl<R: Real> EarlySum<R> {
     ///
     /// # Errors
     /// [`Error::EmptyInput`] for fewer than two inputs; [`Error::ShapeMismatch`] for inputs of different shapes or another
-    /// number of weights; [`Error::NonFinite`] for NaN and infinities in an input or a weight; those of the encoder.
+    /// number of weights; [`Error::NonFinite`] for NaN and infinities in an input, a weight or the sum; those of the encoder.
     pub fn forward(
         &self,
         inputs: &[&ArrayRef2<R>],
@@ -116,6 +117,7 @@ impl<R: Real> EarlySum<R> {
         let alpha = self.weights.values()?;
         check_shape("early_sum: weights", alpha.shape(), &[inputs.len()])?;
         let u = weighted_sum(inputs, &alpha)?;
+        check_finite("early_sum: u", &u)?;
         let (z, joint) = self.joint.forward(&u, rows, mask)?;
         let inputs = inputs.iter().map(|&x| x.to_owned()).collect();
         Ok((z, EarlySumTape { inputs, alpha, joint }))

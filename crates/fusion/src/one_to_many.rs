@@ -4,6 +4,7 @@ use mmt_blocks::Mask;
 use mmt_tensor::{Error, Real, Result, tree};
 use ndarray::{Array2, ArrayRef2};
 
+use crate::concat::join_gradients;
 use crate::{Layout, Stream, StreamTape, concat, concat_backward};
 
 /// Hierarchical attention from one stream to two. The note calls it "2-to-1".
@@ -91,7 +92,7 @@ impl<R: Real> HierOneToMulti<R> {
         let HierOneToMultiTape { joint, a, b, layout_a, layout_b } = tape;
         let du_a = self.a.backward(a, dz_a, &mut grad.a);
         let du_b = self.b.backward(b, dz_b, &mut grad.b);
-        let (du, _) = concat((&du_a, layout_a), (&du_b, layout_b)).expect("the layouts of the forward");
+        let du = join_gradients((&du_a, layout_a), (&du_b, layout_b));
         let dx = self.joint.backward(joint, &du, &mut grad.joint);
         concat_backward(layout_a, layout_b, &dx)
     }

@@ -109,7 +109,7 @@ fn take(class: usize, size: usize) -> Option<*mut u8> {
     FREED.lock().ok()?.take(class, size)
 }
 
-/// Keeps a block for later, in place of larger ones if they are too many; false if it alone is too large.
+/// Keeps a block for later, in place of the largest that are kept if they are too many; false if it alone is too large.
 fn give(block: *mut u8, class: usize, size: usize) -> bool {
     let Ok(mut freed) = FREED.lock() else { return false };
     while freed.bytes + size > LIMIT {
@@ -141,25 +141,27 @@ unsafe impl GlobalAlloc for Recycling {
             // SAFETY: the caller's layout, handed on.
             return unsafe { System.alloc(layout) };
         };
-        count(block.size());
         // SAFETY: a layout of at least `LARGE` bytes.
-        take(class, block.size()).unwrap_or_else(|| fresh(block, |block| unsafe { System.alloc(block) }))
+        let new = || fresh(block, |block| unsafe { System.alloc(block) });
+        let at = take(class, block.size()).unwrap_or_else(new);
+        if !at.is_null() {
+            count(block.size());
+        }
+        at
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let Some((class, block)) = class(layout) else {
+        if class(layout).is_none() {
             // SAFETY: the caller's layout, handed on.
             return unsafe { System.alloc_zeroed(layout) };
-        };
-        count(block.size());
-        match take(class, block.size()) {
-            // SAFETY: the block is as large as its class, at least `layout.size()`.
-            Some(used) => unsafe {
-                used.write_bytes(0, layout.size());
-                used
-            },
-            // SAFETY: a layout of at least `LARGE` bytes.
-            None => fresh(block, |block| unsafe { System.alloc_zeroed(block) }),
+        }
+        // SAFETY: the caller's layout, handed on; the block is as large as its class, at least `layout.size()`.
+        unsafe {
+            let at = self.alloc(layout);
+            if !at.is_null() {
+                at.write_bytes(0, layout.size());
+            }
+            at
         }
     }
 

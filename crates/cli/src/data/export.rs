@@ -138,7 +138,7 @@ fn save(set: &DataSet, files: Exported, folder: &Path, terminal: &Terminal) -> R
         .map_err(|error| invalid(&error).hint("--npy DIR chooses another folder"))?;
     for (name, shape) in about {
         let path = folder.join(name);
-        terminal.event("saved", json!({ "path": path, "shape": shape }))?;
+        terminal.event("saved", json!({ "path": path.display().to_string(), "shape": shape }))?;
         let shape = if shape.is_null() { String::new() } else { format!("   {shape}") };
         terminal.line(format_args!("saved {}{shape}", path.display()))?;
     }

@@ -73,7 +73,7 @@ fn save(id: &str, samples: Vec<Sample>, terminal: &Terminal) -> Result<(), Failu
     let description = DATA_SETS.iter().find(|set| set.id == id).map_or("", |set| set.content);
     let drawing = svg::alone(&gallery(&pictures, &title, description));
     file::write(&path, drawing.as_bytes()).map_err(|error| Failure::unwritten(&path, &error))?;
-    terminal.event("saved", json!({ "path": path }))?;
+    terminal.event("saved", json!({ "path": path.display().to_string() }))?;
     terminal.line("")?;
     terminal.line(format_args!("saved {}", path.display()))?;
     Ok(())

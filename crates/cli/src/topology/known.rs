@@ -65,7 +65,15 @@ impl Known {
         let mut inputs: Inputs =
             topology.modalities().into_iter().map(|m| (m, (Ragged::one(8), what.width))).collect();
         let offered: Vec<String> = what.inputs.iter().map(|(m, ..)| m.clone()).collect();
-        for (modality, n, d) in &what.inputs {
+        for (i, (modality, n, d)) in what.inputs.iter().enumerate() {
+            if !inputs.contains_key(modality) {
+                let known: Vec<&str> = inputs.keys().map(String::as_str).collect();
+                let message = format!("--in {modality}: the topology reads no such modality, but {}", known.join(", "));
+                return Err(Failure::usage(message));
+            }
+            if offered[..i].contains(modality) {
+                return Err(Failure::usage(format!("--in {modality}: given twice")));
+            }
             inputs.insert(modality.clone(), (Ragged::one(*n), *d));
         }
         let wrong = |node: usize, error: &dyn std::fmt::Display| {

@@ -131,6 +131,9 @@ fn running_statistics_of_equal_batches_are_those_of_the_batch(random: &mut Rando
     let (x, tape) = (&point.0, run(&point, EPS).unwrap().1);
     let n = x.nrows() as f64;
     let mut statistics = Statistics { mean: point.1.clone(), variance: point.2.mapv(f64::abs), eps: EPS };
+    let want = &statistics.mean * 0.7 + &tape.mean * 0.3;
+    statistics.follow(&tape, 0.3).unwrap();
+    assert_close(&statistics.mean, &want, 1e-14);
     for _ in 0..200 {
         statistics.follow(&tape, 0.3).unwrap();
     }

@@ -143,7 +143,8 @@ macro_rules! formulas {
 
         /// `erfc |x|`, to full relative accuracy far out.
         ///
-        /// `e^{-x²} u P(u - ½)` with `u = 1 / (1 + p |x|)`: in powers of `u - ½` nothing cancels. The rounding error of `x²` is put into the exponent again.
+        /// `e^{-x²} u P(u - ½)` with `u = 1 / (1 + p |x|)`: the powers of `u - ½` lose at most a factor of three by
+        /// cancellation. The rounding error of `x²` is put into the exponent again.
         #[inline(always)]
         fn erfc_absolute(x: $float) -> $float {
             let a = x.abs();

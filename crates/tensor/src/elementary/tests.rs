@@ -142,5 +142,5 @@ macro_rules! precision {
     };
 }
 
-precision!(f32, u32, functions!(f32: exp 0.91, expm1 1.62, ln 0.78, ln_1p 0.81, tanh 2.6, erf 2.2, erfc 6.2));
-precision!(f64, u64, functions!(f64: exp 0.92, expm1 2.0, ln 0.78, ln_1p 0.81, tanh 2.6, erf 2.2, erfc 6.2));
+precision!(f32, u32, functions!(f32: exp 0.95, expm1 1.62, ln 0.84, ln_1p 0.81, tanh 2.6, erf 2.2, erfc 6.2));
+precision!(f64, u64, functions!(f64: exp 0.97, expm1 2.0, ln 0.84, ln_1p 0.81, tanh 2.6, erf 2.2, erfc 6.2));

@@ -115,7 +115,7 @@ pub fn batch_norm_backward<R: Real>(
 }
 
 impl<R: Real> Statistics<R> {
-    /// Follows the statistics of a batch of `rows` rows, as training does: a running mean with the share `momentum` of the
+    /// Follows the statistics of a batch of `N` rows, as training does: a running mean with the share `momentum` of the
     /// newest batch.
     ///
     /// ```math

@@ -133,7 +133,8 @@ mod tests {
         assert_eq!(cut_windows(7, 2, 2).unwrap(), [0..2, 2..4, 4..6, 6..7]);
         assert_eq!(cut_windows(6, 2, 2).unwrap(), [0..2, 2..4, 4..6]);
         assert_eq!(cut_windows(5, 1, 4).unwrap(), [0..1, 4..5]);
-        assert_eq!(cut_windows(2, 5, 1).unwrap().first(), Some(&(0..2)));
+        assert_eq!(cut_windows(2, 5, 1).unwrap().len(), 1);
+        assert_eq!(cut_windows(2, 5, 1).unwrap()[0], 0..2);
     }
 
     #[test]
@@ -160,7 +161,7 @@ mod tests {
     fn nan_and_infinity_are_refused() {
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             let mut x = Array4::zeros((1, 1, 3, 3));
-            x[(0, 0, 2, 2)] = bad; // not even a window reads it
+            x[(0, 0, 2, 2)] = bad; // though no window reads it
             let error = max_of_windows(&x, [&[0..1, 1..2], &[0..1, 1..2]]).unwrap_err();
             assert_eq!(error.to_string(), "max_of_windows: x: not a finite number");
         }

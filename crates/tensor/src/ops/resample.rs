@@ -22,7 +22,7 @@ pub enum Resampling {
 
 impl Resampling {
     /// The matrix along an axis of `from` pixels, for `to` pixels: `[to, from]`. Every row sums to one.
-    pub fn matrix<R: Real>(self, from: usize, to: usize) -> Array2<R> {
+    fn matrix<R: Real>(self, from: usize, to: usize) -> Array2<R> {
         let mut matrix = Array2::zeros((to, from));
         for i in 0..to {
             for (j, weight) in self.row(i, from, to) {
@@ -41,7 +41,7 @@ impl Resampling {
                 window.map(|j| (j, weight)).collect()
             }
             Resampling::Nearest => vec![(i * from / to, 1.0)],
-            Resampling::Linear => taps(center(i, from, to).max(0.0), from, 0..2, |t| 1.0 - t.abs()),
+            Resampling::Linear => taps(center(i, from, to), from, 0..2, |t| 1.0 - t.abs()),
             Resampling::Cubic(a) => taps(center(i, from, to), from, -1..3, |t| cubic(t.abs(), a)),
         }
     }
@@ -79,7 +79,7 @@ fn cubic(t: f64, a: f64) -> f64 {
 ///
 /// `x: [batch, c, g, g']`, size `(h, w)` → `y: [batch, c, h, w]`
 ///
-/// `A: [h, g]` and `B: [w, g']` are the matrices of a [`Resampling`], with `Λ` its kernel; two matrix products a channel.
+/// `A: [h, g]` and `B: [w, g']` are the matrices of a [`Resampling`], here of one with a kernel `Λ`; two matrix products a channel.
 /// The border is repeated outside of the image. Pixels are squares whose centers are aligned, not their corners:
 /// for corners see eq-1.27-position-interpolation.
 ///

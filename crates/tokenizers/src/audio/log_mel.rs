@@ -97,7 +97,7 @@ impl<R: Real> LogMel<R> {
     /// [`Error::InvalidHyperparameter`](mmt_tensor::Error::InvalidHyperparameter) for a floor that is not positive.
     pub fn new(config: LogMelConfig) -> Result<Self> {
         let (LogFloor::Max(eps) | LogFloor::Plus(eps)) = config.floor;
-        check_setting("log mel: floor", eps > 0.0 && eps.is_finite(), || {
+        check_setting("log mel: floor", R::of(eps) > R::of(0.0) && eps.is_finite(), || {
             format!("must be positive, got {eps}")
         })?;
         let window = window(config.frames.frame, config.window)?;

@@ -115,7 +115,7 @@ impl<R: Real> OntologyEmbedding<R> {
     /// Derivation: the chain rule from the last stage to the first. Rows of `V` that are no code have no gradient of their own;
     /// they had their say in `U`. Where both stages share their weights, both add to one gradient.
     pub fn backward(&self, tape: &OntologyEmbeddingTape<R>, de: &ArrayRef2<R>, grad: &mut Self) {
-        let mut dv = Array2::zeros(self.table.dim());
+        let mut dv = Array2::zeros(tape.second.y.dim());
         for (&leaf, de) in self.leaves.iter().zip(de.rows()) {
             let mut row = dv.row_mut(leaf);
             row += &de;

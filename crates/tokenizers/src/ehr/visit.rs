@@ -5,7 +5,7 @@ use mmt_blocks::{
     NormOrder,
 };
 use mmt_tensor::ops::lookup_backward;
-use mmt_tensor::{Error, Ragged, Random, Real, Result, check_index, tree};
+use mmt_tensor::{Error, Ragged, Random, Real, Result, check_index, check_shape, tree};
 use ndarray::{Array2, ArrayRef2, Axis, concatenate, s};
 
 use super::{CodeSet, Ontology, OntologyEmbedding, OntologyEmbeddingTape, VisitConfig, VisitKeys};
@@ -129,6 +129,9 @@ impl<R: Real> VisitEncoder<R> {
     }
 
     fn check(&self, sets: &[CodeSet]) -> Result<()> {
+        let d = self.special.ncols();
+        check_shape("visit: special", self.special.shape(), &[Self::CODES, d])?;
+        check_shape("visit: kind", self.kind.table.shape(), &[self.kind.table.nrows(), d])?;
         if sets.is_empty() || sets.iter().any(|set| set.ids.is_empty()) {
             return Err(Error::EmptyInput { at: "visit: codes" });
         }

@@ -118,7 +118,8 @@ impl Windows {
             let apart = u128::from(self.single[i]) * u128::from(self.single[j]);
             let number = |count: u64| R::of(count as f64);
             let ratio = number(both) * number(self.all) / (number(self.single[i]) * number(self.single[j]));
-            (together > apart).then(|| (i, j, ratio.ln()))
+            let weight = ratio.ln();
+            (together > apart && weight > R::of(0.0)).then_some((i, j, weight))
         };
         self.pairs.iter().filter_map(edge).collect()
     }

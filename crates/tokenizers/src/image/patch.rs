@@ -18,7 +18,7 @@ pub enum Order {
     Chw,
 }
 
-/// `b` of every patch, and the matrix that maps a patch to a token.
+/// The matrix and the bias that map a patch to a token.
 #[derive(Clone, Debug)]
 pub struct PatchEmbedding<R> {
     /// `E` and `b`: `[P²C, d]`, `[d]`

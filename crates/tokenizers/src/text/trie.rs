@@ -29,6 +29,8 @@ struct Cell {
 }
 
 const NONE: u32 = u32::MAX;
+/// The parent of cell 0: no node, and not free.
+const ROOT: u32 = NONE - 1;
 const FREE: Cell = Cell { parent: NONE, base: 0, word: NONE };
 
 /// How many cells are tried before the children of a node are put behind all others.
@@ -36,14 +38,17 @@ const TRIES: usize = 16;
 
 impl Trie {
     /// Bytes of all words together: less than this.
-    pub const MOST: usize = 1 << 24;
+    pub const MOST: usize = (1 << 24) - 2;
 
     /// The trie of words with their numbers. Of equal words the smallest number counts.
+    ///
+    /// # Panics
+    /// For words of [`MOST`](Self::MOST) bytes or numbers of about `2^32`.
     pub fn new(mut words: Vec<(&[u8], usize)>) -> Self {
         words.sort_unstable();
         words.dedup_by_key(|(bytes, _)| *bytes);
         let mut trie = Trie { cells: vec![FREE] };
-        trie.cells[0].parent = 0;
+        trie.cells[0].parent = ROOT;
         let mut gap = 0;
         // Nodes whose children have no cells yet: the words that pass through them, and how deep they lie.
         let mut open = VecDeque::from([(0, 0..words.len(), 0)]);
@@ -125,11 +130,16 @@ mod tests {
         assert_eq!(trie.longest(b"u"), None);
         assert_eq!(trie.longest(b""), None);
         assert_eq!(trie.longest(b"yx"), None);
+        assert_eq!(trie.longest(b"\0una"), None);
     }
 
     #[test]
     fn no_words_and_empty_words_match_nothing() {
         assert_eq!(Trie::new(vec![]).longest(b"a"), None);
+        assert_eq!(Trie::new(vec![]).longest(b"\0"), None);
+        assert_eq!(Trie::new(vec![(b"", 7)]).longest(b"\0"), None);
+        assert_eq!(Trie::new(vec![(b"a", 0)]).longest(b"\0\0a"), None);
+        assert_eq!(Trie::new(vec![(b"\0\0a", 0)]).longest(b"\0\0ab"), Some((3, 0)));
         assert_eq!(Trie::new(vec![(b"", 7)]).longest(b"a"), None);
         assert_eq!(Trie::new(vec![(b"", 7), (b"a", 8), (b"a", 9)]).longest(b"ab"), Some((1, 8)));
     }

@@ -64,7 +64,7 @@ impl WordPiece {
     ///
     /// # Errors
     /// [`Error::UnknownId`](mmt_tensor::Error::UnknownId) for a vocabulary without `[PAD]`, `[UNK]`, `[CLS]`, `[SEP]` or
-    /// `[MASK]`; [`Error::InvalidHyperparameter`](mmt_tensor::Error::InvalidHyperparameter) for one of 16 million bytes.
+    /// `[MASK]`; [`Error::InvalidHyperparameter`](mmt_tensor::Error::InvalidHyperparameter) for one of more than 16 million bytes.
     pub fn new(vocabulary: Vocabulary, reading: Reading) -> Result<Self> {
         let bytes: usize = vocabulary.words().map(str::len).sum();
         check_setting("word pieces: vocabulary", bytes < Trie::MOST, || {
