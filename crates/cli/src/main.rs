@@ -83,7 +83,9 @@ fn run(verb: &Verb, terminal: &Terminal) -> Done {
 /// Starts the threads that verbs compute on; 0 for as many as the machine or `RAYON_NUM_THREADS` says.
 fn start_threads(count: usize) -> Result<(), Failure> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build_global();
-    pool.map_err(|e| Failure::new(Code::Usage, format!("the threads cannot be started: {e}")).hint("--threads 1"))
+    pool.map_err(|e| {
+        Failure::new(Code::Usage, format!("the threads cannot be started: {e}")).hint("--threads 1")
+    })
 }
 
 fn main() -> ExitCode {

@@ -68,7 +68,8 @@ impl Known {
         for (i, (modality, n, d)) in what.inputs.iter().enumerate() {
             if !inputs.contains_key(modality) {
                 let known: Vec<&str> = inputs.keys().map(String::as_str).collect();
-                let message = format!("--in {modality}: the topology reads no such modality, but {}", known.join(", "));
+                let message =
+                    format!("--in {modality}: the topology reads no such modality, but {}", known.join(", "));
                 return Err(Failure::usage(message));
             }
             if offered[..i].contains(modality) {

@@ -49,7 +49,8 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
     let wrong = gradients.iter().any(|gradient| gradient.wrong.is_some());
     let run = page::Run { example, models, looks, gradients, mask, seconds };
     let (path, bytes) = page::write(&run, terminal)?;
-    terminal.event("page", json!({ "path": path.display().to_string(), "bytes": bytes, "seconds": seconds }))?;
+    terminal
+        .event("page", json!({ "path": path.display().to_string(), "bytes": bytes, "seconds": seconds }))?;
     terminal.line("")?;
     let size = bytes as f64 / 1e6;
     terminal.line(format_args!(

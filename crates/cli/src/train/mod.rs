@@ -105,7 +105,10 @@ fn run_in<R: Trainable>(
     let model = arrays.iter().map(|(name, a)| (name.clone(), store(a.mapv(Real::to_f64)))).collect();
     let folder = save(&terminal.options.out, config, &model, &steps, &test)?;
     let seconds = start.elapsed().as_secs_f64();
-    terminal.event("saved", json!({ "folder": folder.display().to_string(), "files": FILES, "seconds": seconds }))?;
+    terminal.event(
+        "saved",
+        json!({ "folder": folder.display().to_string(), "files": FILES, "seconds": seconds }),
+    )?;
     terminal.advice(format_args!("saved {}: {}   {seconds:.1} s", folder.display(), FILES.join(", ")))?;
     Ok(Code::Ok)
 }
