@@ -1,4 +1,4 @@
-//! Foreign layouts: the only file that knows how other libraries lay out weights, heads, channels and batches.
+//! Foreign layouts: the file that, with `flax.rs`, knows how other libraries lay out weights, heads, channels and batches.
 //!
 //! PyTorch keeps a linear weight as `[out, in]`, stacks the three projections of attention on axis 0, has channels
 //! before pixels and a batch axis in front. Here a weight is `[in, out]` and the tokens of all samples are rows.
