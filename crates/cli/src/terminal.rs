@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
+use unicode_normalization::char::decompose_canonical;
 
 use crate::failure::Failure;
 
@@ -217,12 +218,21 @@ fn locale_is_utf8() -> bool {
     }
 }
 
+/// Every letter with a mark as the letter and the mark.
+fn letters_and_marks(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_alphabetic() { decompose_canonical(c, |c| out.push(c)) } else { out.push(c) }
+    }
+    out
+}
+
 /// The nearest text in ASCII. Bars and rules keep their width; letters of formulas are spelled.
 pub fn ascii(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     // Whether the last character stood above the line, so that 2¹⁸ is 2^18.
     let mut raised = false;
-    for c in text.chars() {
+    for c in letters_and_marks(text).chars() {
         let above = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻".contains(c);
         match c {
             c if c.is_ascii() => out.push(c),
@@ -251,7 +261,8 @@ pub fn ascii(text: &str) -> String {
             '√' => out.push_str("sqrt"),
             'Σ' | '∑' => out.push_str("sum"),
             '∂' => out.push('d'),
-            'ᵀ' => out.push_str("^T"),
+            'ᵀ' | '⊤' => out.push_str("^T"),
+            '∝' => out.push_str(" proportional to "),
             '∈' => out.push_str(" in "),
             '±' => out.push_str("+-"),
             '§' => out.push_str("section "),
@@ -267,21 +278,8 @@ pub fn ascii(text: &str) -> String {
             'σ' => out.push_str("sigma"),
             'τ' => out.push_str("tau"),
             'ω' => out.push_str("omega"),
-            'ȳ' => out.push_str("y_bar"),
-            'Ȳ' => out.push_str("Y_bar"),
-            'ū' => out.push_str("u_bar"),
-            'ā' => out.push_str("a_bar"),
-            'ē' => out.push_str("e_bar"),
-            'ō' => out.push_str("o_bar"),
-            'Ō' => out.push_str("O_bar"),
-            'Ī' => out.push_str("I_bar"),
-            'Ē' => out.push_str("E_bar"),
-            'Õ' => out.push_str("O~"),
             'Π' => out.push_str("Pi"),
             'ℓ' => out.push('l'),
-            'ŷ' => out.push_str("y^"),
-            'ẑ' => out.push_str("z^"),
-            'ĥ' => out.push_str("h^"),
             '⌊' | '⌈' => out.push('['),
             '⌋' | '⌉' => out.push(']'),
             '⁰' | '¹' | '²' | '³' | '⁴' | '⁵' | '⁶' | '⁷' | '⁸' | '⁹' => {
@@ -311,11 +309,12 @@ pub fn ascii(text: &str) -> String {
             '‖' => out.push_str("||"),
             '“' | '”' | '„' => out.push('"'),
             '’' | '‘' => out.push('\''),
-            // A combining hat or bar follows its letter.
+            // A hat or a bar follows its letter; accents of names are left out.
             '\u{300}'..='\u{36f}' => out.push_str(match c {
-                '\u{304}' => "_bar",
+                '\u{302}' => "^",
                 '\u{303}' => "~",
-                _ => "^",
+                '\u{304}' => "_bar",
+                _ => "",
             }),
             _ => out.push('?'),
         }

@@ -65,18 +65,7 @@ impl Known {
         let mut inputs: Inputs =
             topology.modalities().into_iter().map(|m| (m, (Ragged::one(8), what.width))).collect();
         let offered: Vec<String> = what.inputs.iter().map(|(m, ..)| m.clone()).collect();
-        for (i, (modality, n, d)) in what.inputs.iter().enumerate() {
-            if !inputs.contains_key(modality) {
-                let known: Vec<&str> = inputs.keys().map(String::as_str).collect();
-                let message =
-                    format!("--in {modality}: the topology reads no such modality, but {}", known.join(", "));
-                return Err(Failure::usage(message));
-            }
-            if offered[..i].contains(modality) {
-                return Err(Failure::usage(format!("--in {modality}: given twice")));
-            }
-            inputs.insert(modality.clone(), (Ragged::one(*n), *d));
-        }
+        set_sizes(&what.inputs, &mut inputs)?;
         let wrong = |node: usize, error: &dyn std::fmt::Display| {
             let place = &parsed.places[node];
             Failure::usage(format!("{}: {error}", shorten(&text[place.clone()], 60)))
@@ -108,4 +97,21 @@ fn around(text: &str, offset: usize) -> String {
     } else {
         format!("here: {}", shorten(rest, 60))
     }
+}
+
+/// The sizes of modalities that are given, each once and each one that the topology reads.
+fn set_sizes(given: &[(String, usize, usize)], inputs: &mut Inputs) -> Result<(), Failure> {
+    for (i, (modality, n, d)) in given.iter().enumerate() {
+        if !inputs.contains_key(modality) {
+            let known: Vec<&str> = inputs.keys().map(String::as_str).collect();
+            let message =
+                format!("--in {modality}: the topology reads no such modality, but {}", known.join(", "));
+            return Err(Failure::usage(message));
+        }
+        if given[..i].iter().any(|(earlier, ..)| earlier == modality) {
+            return Err(Failure::usage(format!("--in {modality}: given twice")));
+        }
+        inputs.insert(modality.clone(), (Ragged::one(*n), *d));
+    }
+    Ok(())
 }
