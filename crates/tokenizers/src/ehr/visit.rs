@@ -129,9 +129,7 @@ impl<R: Real> VisitEncoder<R> {
     }
 
     fn check(&self, sets: &[CodeSet]) -> Result<()> {
-        let d = self.special.ncols();
-        check_shape("visit: special", self.special.shape(), &[Self::CODES, d])?;
-        check_shape("visit: kind", self.kind.table.shape(), &[self.kind.table.nrows(), d])?;
+        check_shape("visit: special", self.special.shape(), &[Self::CODES, self.kind.table.ncols()])?;
         if sets.is_empty() || sets.iter().any(|set| set.ids.is_empty()) {
             return Err(Error::EmptyInput { at: "visit: codes" });
         }
