@@ -7,10 +7,13 @@ use mmt_fusion::{
 };
 use mmt_golden::Cases;
 use mmt_tensor::testing::{assert_close, assert_printed, check_module, checksum, qres, shake};
-use mmt_tensor::{Dual, Ragged, Random, Real, Result, Tree};
+use mmt_tensor::{Ragged, Random, Real, Result, Tree};
 use ndarray::{Array2, ArrayRef2};
 
-use super::fusion_kit::{Pair, assert_joined, inputs, layout, one_sample, pair, permuted, test_block};
+use super::fusion_kit::{
+    Pair, assert_joined, batch, batch_layouts, inputs, layout, layouts, one_sample, pair, permuted,
+    test_block,
+};
 use crate::{Property, properties};
 
 const NONE: (&Mask, &Mask) = (&Mask::None, &Mask::None);
@@ -37,7 +40,7 @@ fn run(module: &BidirectionalAttention<f64>, a: Input, b: Input) -> (Array2<f64>
 /// Numbers of the specification, section 3.12: with residuals, without norms and networks.
 pub fn forward() {
     let (a, b) = inputs::<f64>();
-    let (la, lb) = (layout("a", &[3]), layout("b", &[4]));
+    let (la, lb) = layouts();
     let module = test_attention::<f64>();
     let ((y_a, y_b), tape) = module.forward((&a, &la), (&b, &lb), NONE).unwrap();
     assert_printed(checksum(&(y_a + &a)), "0.853744529092");
@@ -55,19 +58,18 @@ pub const BACKWARD: Option<fn()> = Some(backward);
 
 /// The attention with some keys hidden, and the whole block.
 fn backward() {
-    let (la, lb) = (layout("a", &[2, 3]), layout("b", &[1, 2]));
-    let inputs: (Array2<Dual>, Array2<Dual>) = (qres(1, (5, 4), 1.0), qres(2, (3, 4), 1.0));
+    let (la, lb) = batch_layouts();
     let hidden = Mask::Keys(vec![true, false, true, true, true]);
     let random = &mut Random::seed(0);
     check_module(
         &attention(4, 2, random),
-        inputs.clone(),
+        batch(),
         |m, (a, b)| m.forward((a, &la), (b, &lb), (&hidden, &Mask::None)),
         |m, tape, (da, db), grad| m.backward(tape, (da, db), grad),
     );
     check_module(
         &Bidirectional { a: stream(random), b: stream(random), attn: attention(4, 2, random) },
-        inputs,
+        batch(),
         |m, (a, b)| m.forward((a, &la), (b, &lb), NONE),
         |m, tape, (da, db), grad| m.backward(tape, (da, db), grad),
     );
@@ -169,7 +171,7 @@ fn samples_do_not_mix(random: &mut Random) {
 /// Golden cases.
 pub fn golden<R: Real>(cases: &mut Cases<R>) -> Result<()> {
     let (a, b) = inputs::<R>();
-    let (la, lb) = (layout("a", &[3]), layout("b", &[4]));
+    let (la, lb) = layouts();
     let module = test_attention::<R>();
     let (y, tape) = module.forward((&a, &la), (&b, &lb), NONE)?;
     let dy: (Array2<R>, Array2<R>) = (qres(3, (3, 4), 1.0), qres(4, (4, 4), 1.0));

@@ -6,7 +6,7 @@ use mmt_tensor::testing::qres;
 use mmt_tensor::{Dual, Random, Real, Result, Tree};
 use ndarray::{Array2, s};
 
-use super::fusion_kit::{Pair, inputs, layout, one_sample, stream, test_stream};
+use super::fusion_kit::{Pair, inputs, layouts, one_sample, stream, test_stream};
 use crate::{Property, properties};
 
 fn model(fused: usize, tokens: usize, d: usize, heads: usize, random: &mut Random) -> Bottleneck<f64> {
@@ -65,7 +65,7 @@ fn nothing_crosses_in_one_fused_layer_and_something_in_two(random: &mut Random) 
 /// In dual numbers: every direction of B, no movement of A.
 fn the_derivative_across_one_fused_layer_is_exactly_zero(random: &mut Random) {
     let (a, b) = inputs::<Dual>();
-    let (la, lb) = (layout("a", &[3]), layout("b", &[4]));
+    let (la, lb) = layouts();
     let v: Array2<f64> = random.uniform(b.dim(), 1.0);
     let b = ndarray::Zip::from(&b).and(&v).map_collect(|b, &tangent| Dual { tangent, ..*b });
     for fused in [1, 2] {
@@ -113,7 +113,7 @@ fn the_last_queries_of_the_bottleneck_learn_nothing(random: &mut Random) {
 /// Golden cases: a model whose outputs depend on one modality each.
 pub fn golden<R: Real>(cases: &mut Cases<R>) -> Result<()> {
     let (a, b) = inputs::<R>();
-    let (la, lb) = (layout("a", &[3]), layout("b", &[4]));
+    let (la, lb) = layouts();
     let layer = BottleneckLayer { streams: vec![test_stream(3), test_stream(4)] };
     let model = Bottleneck {
         alone: vec![test_stream::<R>(1), test_stream(2)],

@@ -8,7 +8,8 @@ use mmt_tensor::{Dual, Ragged, Random, Real, Result, Tree};
 use ndarray::{Array2, Axis, concatenate};
 
 use super::fusion_kit::{
-    Pair, as_stream, assert_joined, cross, inputs, layout, one_sample, pair, permuted, test_cross,
+    Pair, as_stream, assert_joined, batch_layouts, cross, inputs, layouts, one_sample, pair, permuted,
+    test_cross,
 };
 use crate::{Property, properties};
 
@@ -25,7 +26,7 @@ fn run(module: &CrossAttention<f64>, pair: &Pair) -> (Array2<f64>, Array2<f64>) 
 /// Numbers of the specification, section 3.12.
 pub fn forward() {
     let (a, b) = inputs::<f64>();
-    let (la, lb) = (layout("a", &[3]), layout("b", &[4]));
+    let (la, lb) = layouts();
     let module = CrossAttention { a: test_cross(1), b: test_cross(2) };
     let ((z_a, z_b), tape) = module.forward((&a, &la), (&b, &lb), NONE).unwrap();
     assert_printed(checksum(&z_a), "0.840696961808");
@@ -41,7 +42,7 @@ pub const BACKWARD: Option<fn()> = Some(backward);
 
 /// Modalities of different widths.
 fn backward() {
-    let (la, lb) = (layout("a", &[2, 3]), layout("b", &[1, 2]));
+    let (la, lb) = batch_layouts();
     let inputs: (Array2<Dual>, Array2<Dual>) = (qres(1, (5, 4), 1.0), qres(2, (3, 6), 1.0));
     check_module(
         &module(4, 6, 2, &mut Random::seed(0)),
@@ -135,7 +136,7 @@ fn samples_do_not_mix(random: &mut Random) {
 pub fn golden<R: Real>(cases: &mut Cases<R>) -> Result<()> {
     let module = module::<R>(4, 4, 2, &mut Random::seed(0));
     let (a, b) = inputs::<R>();
-    let (la, lb) = (layout("a", &[3]), layout("b", &[4]));
+    let (la, lb) = layouts();
     let (z, tape) = module.forward((&a, &la), (&b, &lb), NONE)?;
     let dz: (Array2<R>, Array2<R>) = (qres(3, (3, 4), 1.0), qres(4, (4, 4), 1.0));
     let mut grad = module.zeros_like();

@@ -6,16 +6,13 @@ use mmt_tensor::testing::{assert_close, assert_printed, check_backward, checksum
 use mmt_tensor::{Dual, Ragged, Random, Real, Result};
 use ndarray::{Array2, array, concatenate};
 
+use super::fusion_kit::{inputs, layout, layouts};
 use crate::{Property, properties};
-
-fn layout(tag: &str, lengths: &[usize]) -> Layout {
-    Layout::of(tag, Ragged::of_lengths(lengths.iter().copied())).expect("tokens in every sample")
-}
 
 /// Numbers of the specification, section 3.12: the inputs survive, and rows lie in the order of the formula.
 pub fn forward() {
-    let (a, b): (Array2<f64>, Array2<f64>) = (qres(1, (3, 4), 1.0), qres(2, (4, 4), 1.0));
-    let (z, joint) = concat((&a, &layout("a", &[3])), (&b, &layout("b", &[4]))).unwrap();
+    let ((a, b), (la, lb)) = (inputs::<f64>(), layouts());
+    let (z, joint) = concat((&a, &la), (&b, &lb)).unwrap();
     assert_eq!(z, concatenate![ndarray::Axis(0), a, b]);
     let parts = split(&z, &joint).unwrap();
     assert_printed(checksum(&parts[0]), "0.866204162537");
@@ -109,7 +106,7 @@ fn samples_do_not_mix(random: &mut Random) {
 /// Golden cases.
 pub fn golden<R: Real>(cases: &mut Cases<R>) -> Result<()> {
     let (a, b): (Array2<R>, Array2<R>) = (qres(1, (3, 4), 1.0), qres(2, (4, 4), 1.0));
-    let (la, lb) = (layout("a", &[3]), layout("b", &[4]));
+    let (la, lb) = layouts();
     let dz = qres(3, (7, 4), 1.0);
     let ((z, _), (da, db)) = (concat((&a, &la), (&b, &lb))?, concat_backward(&la, &lb, &dz));
     (cases.case("fusion.concat.qres").input("a", &a).input("b", &b).out("z", &z).cot("z", &dz))

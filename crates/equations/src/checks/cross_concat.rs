@@ -4,11 +4,12 @@ use mmt_blocks::Mask;
 use mmt_fusion::{Cross, CrossAttention, CrossConcat, EarlyConcat, ResidualAttention, Stream};
 use mmt_golden::Cases;
 use mmt_tensor::testing::{assert_close, assert_printed, check_module, checksum, qres};
-use mmt_tensor::{Dual, Random, Real, Result, Tree};
+use mmt_tensor::{Random, Real, Result, Tree};
 use ndarray::Array2;
 
 use super::fusion_kit::{
-    Pair, assert_joined, cross, inputs, layout, one_sample, pair, stream, test_cross, test_stream,
+    Pair, assert_joined, batch, batch_layouts, cross, inputs, layouts, one_sample, pair, stream, test_cross,
+    test_stream,
 };
 use crate::{Property, properties};
 
@@ -32,7 +33,7 @@ fn crossed(module: &CrossConcat<f64>, pair: &Pair) -> (Array2<f64>, Array2<f64>)
 /// Numbers of the specification, section 3.12.
 pub fn forward() {
     let (a, b) = inputs::<f64>();
-    let (la, lb) = (layout("a", &[3]), layout("b", &[4]));
+    let (la, lb) = layouts();
     let cross = CrossAttention { a: test_cross(1), b: test_cross(2) };
     let module = CrossConcat { cross, joint: test_stream(3) };
     let (z, tape) = module.forward((&a, &la), (&b, &lb), NONE).unwrap();
@@ -46,11 +47,10 @@ pub fn forward() {
 pub const BACKWARD: Option<fn()> = Some(backward);
 
 fn backward() {
-    let (la, lb) = (layout("a", &[2, 3]), layout("b", &[1, 2]));
-    let inputs: (Array2<Dual>, Array2<Dual>) = (qres(1, (5, 4), 1.0), qres(2, (3, 4), 1.0));
+    let (la, lb) = batch_layouts();
     check_module(
         &module(4, 2, &mut Random::seed(0)),
-        inputs,
+        batch(),
         |m, (a, b)| m.forward((a, &la), (b, &lb), NONE),
         |m, tape, dz, grad| m.backward(tape, dz, grad),
     );
@@ -121,7 +121,7 @@ fn samples_do_not_mix(random: &mut Random) {
 pub fn golden<R: Real>(cases: &mut Cases<R>) -> Result<()> {
     let module = module::<R>(4, 2, &mut Random::seed(0));
     let (a, b) = inputs::<R>();
-    let (la, lb) = (layout("a", &[3]), layout("b", &[4]));
+    let (la, lb) = layouts();
     let (z, tape) = module.forward((&a, &la), (&b, &lb), NONE)?;
     let (dz, mut grad) = (qres(3, (7, 4), 1.0), module.zeros_like());
     let (da, db) = module.backward(&tape, &dz, &mut grad);

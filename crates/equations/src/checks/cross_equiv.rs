@@ -5,10 +5,10 @@ use mmt_fusion::CrossAttention;
 use mmt_golden::Cases;
 use mmt_tensor::ops::matmul;
 use mmt_tensor::testing::{assert_close, assert_printed, check_module, checksum, qres};
-use mmt_tensor::{Dual, Ragged, Random, Real, Result, Tree};
+use mmt_tensor::{Ragged, Random, Real, Result, Tree};
 use ndarray::Array2;
 
-use super::fusion_kit::{cross, inputs, layout, pair, test_block, test_cross};
+use super::fusion_kit::{batch, batch_layouts, cross, inputs, layout, layouts, pair, test_block, test_cross};
 use crate::{Property, properties};
 
 const NONE: (&Mask, &Mask) = (&Mask::None, &Mask::None);
@@ -16,7 +16,7 @@ const NONE: (&Mask, &Mask) = (&Mask::None, &Mask::None);
 /// Numbers of the specification, section 3.12, under exchanged names.
 pub fn forward() {
     let (a, b) = inputs::<f64>();
-    let (la, lb) = (layout("a", &[3]), layout("b", &[4]));
+    let (la, lb) = layouts();
     let module = CrossAttention { a: test_cross(1), b: test_cross(2) };
     let ((z_a, z_b), _) = module.forward_by_keys((&a, &la), (&b, &lb), NONE).unwrap();
     assert_printed(checksum(&z_b), "0.840696961808");
@@ -27,12 +27,11 @@ pub fn forward() {
 pub const BACKWARD: Option<fn()> = Some(backward);
 
 fn backward() {
-    let (la, lb) = (layout("a", &[2, 3]), layout("b", &[1, 2]));
-    let inputs: (Array2<Dual>, Array2<Dual>) = (qres(1, (5, 4), 1.0), qres(2, (3, 4), 1.0));
+    let (la, lb) = batch_layouts();
     let random = &mut Random::seed(0);
     check_module(
         &CrossAttention { a: cross(4, 4, 2, random), b: cross(4, 4, 2, random) },
-        inputs,
+        batch(),
         |m, (a, b)| m.forward_by_keys((a, &la), (b, &lb), NONE),
         |m, tape, (da, db), grad| m.backward(tape, (db, da), grad),
     );
@@ -73,7 +72,7 @@ fn only_the_names_differ(random: &mut Random) {
 pub fn golden<R: Real>(cases: &mut Cases<R>) -> Result<()> {
     let module = CrossAttention { a: test_cross::<R>(1), b: test_cross(2) };
     let (a, b) = inputs::<R>();
-    let (la, lb) = (layout("a", &[3]), layout("b", &[4]));
+    let (la, lb) = layouts();
     let (z, tape) = module.forward_by_keys((&a, &la), (&b, &lb), NONE)?;
     let dz: (Array2<R>, Array2<R>) = (qres(4, (4, 4), 1.0), qres(3, (3, 4), 1.0));
     let mut grad = module.zeros_like();

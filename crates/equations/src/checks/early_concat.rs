@@ -7,7 +7,9 @@ use mmt_tensor::testing::{assert_close, assert_printed, check_module, checksum, 
 use mmt_tensor::{Dual, Ragged, Random, Real, Result, Tree};
 use ndarray::{Array2, Axis};
 
-use super::fusion_kit::{Pair, assert_joined, inputs, layout, one_sample, pair, stream, test_block};
+use super::fusion_kit::{
+    Pair, assert_joined, batch, batch_layouts, inputs, layout, layouts, one_sample, pair, stream, test_block,
+};
 use crate::{Property, properties};
 
 fn module<R: Real>(d: usize, heads: usize, random: &mut Random) -> EarlyConcat<R> {
@@ -17,7 +19,7 @@ fn module<R: Real>(d: usize, heads: usize, random: &mut Random) -> EarlyConcat<R
 /// Numbers of the specification, section 3.12.
 pub fn forward() {
     let (a, b) = inputs::<f64>();
-    let (la, lb) = (layout("a", &[3]), layout("b", &[4]));
+    let (la, lb) = layouts();
     let module = EarlyConcat { joint: Stream::Attention(test_block(1)) };
     let (z, tape) = module.forward((&a, &la), (&b, &lb), &Mask::None).unwrap();
     assert_printed(checksum(&z), "1.096390157055");
@@ -34,11 +36,10 @@ pub const BACKWARD: Option<fn()> = Some(backward);
 
 fn backward() {
     let module = module::<Dual>(4, 2, &mut Random::seed(0));
-    let (la, lb) = (layout("a", &[2, 3]), layout("b", &[1, 2]));
-    let inputs: (Array2<Dual>, Array2<Dual>) = (qres(1, (5, 4), 1.0), qres(2, (3, 4), 1.0));
+    let (la, lb) = batch_layouts();
     check_module(
         &module,
-        inputs,
+        batch(),
         |m, (a, b)| m.forward((a, &la), (b, &lb), &Mask::None),
         |m, tape, dz, grad| m.backward(tape, dz, grad),
     );
@@ -122,7 +123,7 @@ fn samples_do_not_mix(random: &mut Random) {
 pub fn golden<R: Real>(cases: &mut Cases<R>) -> Result<()> {
     let module = module::<R>(4, 2, &mut Random::seed(0));
     let (a, b) = inputs::<R>();
-    let (la, lb) = (layout("a", &[3]), layout("b", &[4]));
+    let (la, lb) = layouts();
     let (z, tape) = module.forward((&a, &la), (&b, &lb), &Mask::None)?;
     let (dz, mut grad) = (qres(3, (7, 4), 1.0), module.zeros_like());
     let (da, db) = module.backward(&tape, &dz, &mut grad);

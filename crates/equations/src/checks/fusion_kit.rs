@@ -5,7 +5,7 @@ use mmt_blocks::{
 };
 use mmt_fusion::{Cross, Layout, ResidualAttention, Stream};
 use mmt_tensor::testing::{assert_close, qres, shake};
-use mmt_tensor::{Ragged, Random, Real};
+use mmt_tensor::{Dual, Ragged, Random, Real};
 use ndarray::{Array2, Axis, s};
 
 pub(crate) fn layout(tag: &str, lengths: &[usize]) -> Layout {
@@ -15,6 +15,21 @@ pub(crate) fn layout(tag: &str, lengths: &[usize]) -> Layout {
 /// The inputs of the specification, section 3.12: three tokens of one modality, four of the other.
 pub(crate) fn inputs<R: Real>() -> (Array2<R>, Array2<R>) {
     (qres(1, (3, 4), 1.0), qres(2, (4, 4), 1.0))
+}
+
+/// The layouts of [`inputs`]: one sample.
+pub(crate) fn layouts() -> (Layout, Layout) {
+    (layout("a", &[3]), layout("b", &[4]))
+}
+
+/// The layouts of [`batch`]: two samples of different lengths.
+pub(crate) fn batch_layouts() -> (Layout, Layout) {
+    (layout("a", &[2, 3]), layout("b", &[1, 2]))
+}
+
+/// Two modalities of two samples, for checks of gradients.
+pub(crate) fn batch() -> (Array2<Dual>, Array2<Dual>) {
+    (qres(1, (5, 4), 1.0), qres(2, (3, 4), 1.0))
 }
 
 /// The test block of the specification, section 3.0, with the weights `W^(i)` of section 3.12.

@@ -4,10 +4,10 @@ use mmt_blocks::Mask;
 use mmt_fusion::{EarlyConcat, HierOneToMulti, Stream, split};
 use mmt_golden::Cases;
 use mmt_tensor::testing::{assert_close, assert_printed, check_module, checksum, qres};
-use mmt_tensor::{Dual, Random, Real, Result, Tree};
+use mmt_tensor::{Random, Real, Result, Tree};
 use ndarray::Array2;
 
-use super::fusion_kit::{Pair, inputs, layout, one_sample, pair, stream, test_stream};
+use super::fusion_kit::{Pair, batch, batch_layouts, inputs, layouts, one_sample, pair, stream, test_stream};
 use crate::{Property, properties};
 
 fn module<R: Real>(d: usize, heads: usize, random: &mut Random) -> HierOneToMulti<R> {
@@ -22,7 +22,7 @@ fn run(module: &HierOneToMulti<f64>, pair: &Pair) -> (Array2<f64>, Array2<f64>) 
 /// Numbers of the specification, section 3.12.
 pub fn forward() {
     let (a, b) = inputs::<f64>();
-    let (la, lb) = (layout("a", &[3]), layout("b", &[4]));
+    let (la, lb) = layouts();
     let module = HierOneToMulti { joint: test_stream(1), a: test_stream(2), b: test_stream(3) };
     let ((z_a, z_b), tape) = module.forward((&a, &la), (&b, &lb), &Mask::None).unwrap();
     assert_printed(checksum(&z_a), "0.837440307131");
@@ -37,11 +37,10 @@ pub fn forward() {
 pub const BACKWARD: Option<fn()> = Some(backward);
 
 fn backward() {
-    let (la, lb) = (layout("a", &[2, 3]), layout("b", &[1, 2]));
-    let inputs: (Array2<Dual>, Array2<Dual>) = (qres(1, (5, 4), 1.0), qres(2, (3, 4), 1.0));
+    let (la, lb) = batch_layouts();
     check_module(
         &module(4, 2, &mut Random::seed(0)),
-        inputs,
+        batch(),
         |m, (a, b)| m.forward((a, &la), (b, &lb), &Mask::None),
         |m, tape, (da, db), grad| m.backward(tape, (da, db), grad),
     );
@@ -102,7 +101,7 @@ fn samples_do_not_mix(random: &mut Random) {
 pub fn golden<R: Real>(cases: &mut Cases<R>) -> Result<()> {
     let module = module::<R>(4, 2, &mut Random::seed(0));
     let (a, b) = inputs::<R>();
-    let (la, lb) = (layout("a", &[3]), layout("b", &[4]));
+    let (la, lb) = layouts();
     let (z, tape) = module.forward((&a, &la), (&b, &lb), &Mask::None)?;
     let dz: (Array2<R>, Array2<R>) = (qres(3, (3, 4), 1.0), qres(4, (4, 4), 1.0));
     let mut grad = module.zeros_like();

@@ -1,6 +1,6 @@
 //! What a program did, counted from the arrays on its tape.
 
-use mmt_blocks::{BlockTape, CrossBlockTape, FfnTape, HeadsTape, LinearTape, PreLnTape};
+use mmt_blocks::{BlockTape, CrossBlockTape, FfnTape, HeadsTape, LinearTape, MultiHeadTape, PreLnTape};
 use mmt_tensor::Real;
 use ndarray::Array2;
 
@@ -71,13 +71,18 @@ impl Counted {
         self.keep(&[&tape.w_1.x, &tape.z, &tape.w_2.x]);
     }
 
-    fn block<R>(&mut self, tape: &PreLnTape<R>) {
-        let attn = &tape.attn;
+    /// The products of attention with its four projections, the last one to `width` numbers.
+    fn attention<R>(&mut self, attn: &MultiHeadTape<R>, width: usize) {
         self.product(&attn.w_q.x, attn.heads.q.ncols());
         self.product(&attn.w_k.x, attn.heads.k.ncols());
         self.product(&attn.w_v.x, attn.heads.v.ncols());
         self.heads(&attn.heads, attn.heads.p.len() / attn.batch.rows.samples());
-        self.product(&attn.w_o.x, tape.norm_1.x.ncols());
+        self.product(&attn.w_o.x, width);
+    }
+
+    fn block<R>(&mut self, tape: &PreLnTape<R>) {
+        let attn = &tape.attn;
+        self.attention(attn, tape.norm_1.x.ncols());
         // The three projections read one matrix.
         self.keep(&[&tape.norm_1.x, &attn.w_q.x, &attn.heads.q, &attn.heads.k, &attn.heads.v, &attn.w_o.x]);
         self.keep(&[&tape.norm_2.x]);
@@ -86,11 +91,7 @@ impl Counted {
 
     fn cross<R>(&mut self, tape: &CrossBlockTape<R>) {
         let attn = &tape.attn;
-        self.product(&attn.w_q.x, attn.heads.q.ncols());
-        self.product(&attn.w_k.x, attn.heads.k.ncols());
-        self.product(&attn.w_v.x, attn.heads.v.ncols());
-        self.heads(&attn.heads, attn.heads.p.len() / attn.batch.rows.samples());
-        self.product(&attn.w_o.x, tape.norm_1.x.ncols());
+        self.attention(attn, tape.norm_1.x.ncols());
         self.keep(&[&tape.norm_1.x, &attn.w_q.x, &attn.w_k.x, &attn.heads.q, &attn.heads.k, &attn.heads.v]);
         self.keep(&[&attn.w_o.x, &tape.norm_2.x]);
         self.network(&tape.ffn);
