@@ -33,8 +33,8 @@ fn render(latex: &str, display_mode: DisplayMode) -> Result<String, String> {
     Ok(entities(&html))
 }
 
-/// The writer leaves the relation `<` as it is, which has to be an entity between tags; and it names a space by an
-/// entity that HTML knows and XML does not.
+/// The writer leaves the relation `<` as it is, which has to be an entity between tags; it names a space by an entity
+/// that HTML knows and XML does not; and it writes no space between two attributes of a bracket.
 fn entities(html: &str) -> String {
     let mut fixed = String::with_capacity(html.len());
     for (i, c) in html.char_indices() {
@@ -45,7 +45,7 @@ fn entities(html: &str) -> String {
             fixed.push(c);
         }
     }
-    fixed.replace("&nbsp;", "&#160;")
+    fixed.replace("&nbsp;", "&#160;").replace("\"minsize=", "\" minsize=")
 }
 
 #[cfg(test)]
@@ -58,6 +58,8 @@ mod tests {
         assert!(html.starts_with("<math display=\"block\">"), "{html}");
         assert!(html.contains("<mfrac>") && html.ends_with("</math>"), "{html}");
         assert!(inline("x < y").unwrap().contains("<mo>&lt;</mo>"));
+        let bracket = display(r"\bigl( \frac12 \Bigr)").unwrap();
+        assert!(bracket.contains(" minsize=\"") && !bracket.contains("\"minsize"), "{bracket}");
     }
 
     #[test]

@@ -104,8 +104,8 @@ fn header(tour: &Tour) -> String {
     let best = tour.models.last().map_or(0.0, |m| m.accuracy);
     format!(
         "<header>\n<h1>A Transformer that looks and reads, trained a moment ago on this machine</h1>\n\
-         <p class=\"lead\">It answers questions about two handwritten digits from writers it has not met, and is right \
-         for {} of them. Every gradient it learned with was derived by hand and is checked below.</p>\n\
+         <p class=\"lead\">It answers questions about two handwritten digits that it has not met, most likely by other \
+         writers, and is right for {} of them. Every gradient it learned with was derived by hand and is checked below.</p>\n\
          <ul class=\"facts\">{facts}</ul>\n</header>\n",
         percent(best)
     )
