@@ -1,0 +1,155 @@
+//! Steps of optimizers, clipping and schedules.
+
+use crate::{Arithmetic, Array, Bug, Format, Run, elementary};
+
+/// The arrays that are updated.
+const NAMES: [&str; 2] = ["weight", "bias"];
+
+pub fn compute(op: &str, run: &mut Run) -> Result<bool, String> {
+    match op {
+        "adamw" => adamw(run)?,
+        "sgd" => sgd(run)?,
+        "clip_norm" => clip_norm(run)?,
+        "schedule" => schedule(run)?,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// The settings of AdamW.
+struct Adam {
+    rate: f64,
+    betas: [f64; 2],
+    eps: f64,
+    decay: f64,
+}
+
+fn adamw(run: &mut Run) -> Result<(), String> {
+    let adam = Adam {
+        rate: run.num("lr")?,
+        betas: [run.num("beta_1")?, run.num("beta_2")?],
+        eps: run.num("eps")?,
+        decay: run.num("weight_decay")?,
+    };
+    for name in NAMES {
+        let mut p = run.numbers(&format!("param/{name}"))?;
+        let g = run.numbers(&format!("in/grad.{name}"))?;
+        let (mut m, mut v) = (Array::zeros(&p.shape), Array::zeros(&p.shape));
+        let decays = p.shape.len() > 1 || run.tape.has(Bug::AdamWdAll);
+        let adam = Adam { decay: if decays { adam.decay } else { 0.0 }, ..adam };
+        for step in 1..=run.int("steps")? {
+            let t = if run.tape.has(Bug::AdamT0) { step as f64 - 1.0 } else { step as f64 };
+            for i in 0..p.data.len() {
+                let state = [&mut p.data[i], &mut m.data[i], &mut v.data[i]];
+                adam_step(run, &adam, t, state, g.data[i]);
+            }
+        }
+        run.extra(&format!("opt/{name}"), p);
+        run.extra(&format!("opt/m.{name}"), m);
+        run.extra(&format!("opt/v.{name}"), v);
+    }
+    Ok(())
+}
+
+/// `m ← β₁ m + (1 - β₁) g`, `v ← β₂ v + (1 - β₂) g²`, `θ ← θ - α (m̂ / (√v̂ + ε) + λ θ)`.
+fn adam_step(run: &Run, adam: &Adam, t: f64, [p, m, v]: [&mut f64; 3], g: f64) {
+    let (a, bug) = (*run.tape.arithmetic(), run.tape.how.bug);
+    let g = if bug == Some(Bug::AdamL2) { a.r(g + a.r(adam.decay * *p)) } else { g };
+    let [b1, b2] = adam.betas;
+    *m = a.r(a.r(b1 * *m) + a.r((1.0 - b1) * g));
+    *v = a.r(a.r(b2 * *v) + a.r((1.0 - b2) * a.r(g * g)));
+    // A factor that depends on the step alone, as exact as it can be.
+    let correction = |beta: f64| if bug == Some(Bug::AdamNoBc) { 1.0 } else { 1.0 - power(beta, t) };
+    let (c1, c2) = (correction(b1), correction(b2));
+    let top = a.r(a.r(adam.rate / c1) * *m);
+    let bottom = match bug {
+        Some(Bug::AdamEpsInside) => a.sqrt(a.r(a.r(*v / c2) + adam.eps)),
+        Some(Bug::AdamEpsHat) => a.r(a.r(a.sqrt(*v) + adam.eps) / c2.sqrt()),
+        _ => a.r(a.r(a.sqrt(*v) * a.r(1.0 / c2.sqrt())) + adam.eps),
+    };
+    let step = if *m == 0.0 { 0.0 } else { a.r(top / bottom) };
+    let decay = if bug == Some(Bug::AdamL2) { 0.0 } else { adam.rate * adam.decay };
+    *p = if bug == Some(Bug::AdamDecayAfter) {
+        let moved = a.r(*p - step);
+        a.r(a.r(1.0 - decay) * moved)
+    } else {
+        a.r(a.r(a.r(1.0 - decay) * *p) - step)
+    };
+    if bug == Some(Bug::PMasters) {
+        for x in [p, m, v] {
+            *x = Format::Bf16.round(*x);
+        }
+    }
+}
+
+fn power(x: f64, n: f64) -> f64 {
+    (0..n as usize).fold(1.0, |product, _| product * x)
+}
+
+fn sgd(run: &mut Run) -> Result<(), String> {
+    let a = *run.tape.arithmetic();
+    let [rate, momentum, decay] = [run.num("lr")?, run.num("momentum")?, run.num("weight_decay")?];
+    let fresh = if run.tape.has(Bug::SgdDampened) { 1.0 - momentum } else { 1.0 };
+    for name in NAMES {
+        let mut p = run.numbers(&format!("param/{name}"))?;
+        let g = run.numbers(&format!("in/grad.{name}"))?;
+        let mut sum = Array::zeros(&p.shape);
+        for _ in 0..run.int("steps")? {
+            for i in 0..p.data.len() {
+                let force = a.r(g.data[i] + a.r(decay * p.data[i]));
+                sum.data[i] = a.r(a.r(momentum * sum.data[i]) + a.r(fresh * force));
+                p.data[i] = a.r(p.data[i] - a.r(rate * sum.data[i]));
+            }
+        }
+        run.extra(&format!("opt/{name}"), p);
+        run.extra(&format!("opt/sum.{name}"), sum);
+    }
+    Ok(())
+}
+
+fn clip_norm(run: &mut Run) -> Result<(), String> {
+    let a = *run.tape.arithmetic();
+    let most = run.num("max_norm")?;
+    let parts: Vec<Array> =
+        NAMES.iter().map(|name| run.numbers(&format!("in/grad.{name}"))).collect::<Result<_, _>>()?;
+    let square = |g: &Array| a.sum(&g.data.iter().map(|g| a.r(g * g)).collect::<Vec<_>>());
+    let all = a.sqrt(a.sum(&parts.iter().map(square).collect::<Vec<_>>()));
+    for (name, mut g) in NAMES.into_iter().zip(parts) {
+        let norm = if run.tape.has(Bug::ClipPerTensor) { a.sqrt(square(&g)) } else { all };
+        let scale = a.r(most / a.r(norm + 1e-6));
+        if scale < 1.0 && !run.tape.has(Bug::NoClip) {
+            g.data.iter_mut().for_each(|g| *g = a.r(*g * scale));
+        }
+        run.extra(&format!("opt/grad.{name}"), g);
+    }
+    run.extra("opt/norm", Array::number(all));
+    Ok(())
+}
+
+fn schedule(run: &mut Run) -> Result<(), String> {
+    let kind = run.word("kind");
+    let setting = |name: &str| run.setting(name).as_f64().unwrap_or(0.0);
+    let (w, total) = (setting("warmup"), setting("total"));
+    let first = if run.tape.has(Bug::LrOff1) { 1.0 } else { 0.0 };
+    let factor = |step: usize| {
+        let t = step as f64 + first;
+        let rise = if t < w { Some(t / w) } else { None };
+        let done = ((t - w) / (total - w)).min(1.0);
+        match (kind, rise) {
+            ("noam", _) => {
+                // Steps of this one count from 1.
+                let s = t + 1.0;
+                (1.0 / s.sqrt()).min(s / (w * w.sqrt())) / setting("width").max(1.0).sqrt()
+            }
+            (_, Some(rise)) => rise,
+            ("linear", None) => 1.0 - done,
+            ("cosine", None) => 0.5 * (1.0 + elementary::sin_cos(std::f64::consts::PI * done).1),
+            ("inverse_root", None) => (w / t).sqrt(),
+            _ => 1.0,
+        }
+    };
+    let a: Arithmetic = *run.tape.arithmetic();
+    let list: Vec<f64> = (0..run.int("steps")?).map(|step| a.r(factor(step))).collect();
+    run.extra("opt/factor", Array::new(&[list.len()], list));
+    Ok(())
+}

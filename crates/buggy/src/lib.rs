@@ -1,0 +1,100 @@
+//! A second implementation, naive on purpose: what golden cases are tested with.
+//!
+//! Written from the formulas with plain loops, sharing no arithmetic with the crates that it is held against. Without a
+//! bug it is an independent oracle of the golden values. With one of the bugs of its [`catalogue`] it is a wrong backend,
+//! and the golden cases have to catch it.
+//!
+//! Arrays of a case are trusted to have the shapes that its operation asks for: a bundle is verified before it is run.
+
+pub mod arithmetic;
+pub mod array;
+pub mod bugs;
+pub mod elementary;
+mod families;
+mod format;
+mod nodes;
+mod outcome;
+mod run;
+mod tape;
+pub mod trivial;
+
+pub use arithmetic::{Arithmetic, Order};
+pub use array::{Array, Data, Tensor, Tensors};
+pub use bugs::{Bug, BugInfo, BugKind, PENDING, Pending, catalogue};
+pub use format::Format;
+use run::Run;
+use tape::{How, Tape, Var};
+
+/// One of several correct algorithms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// Queries scaled before the product.
+    ScaleFirst,
+    /// Sums of exponentials with a running maximum.
+    Online,
+    /// Probabilities computed again in the backward, from the logarithm of the sum.
+    Recompute,
+}
+
+/// Correct backends, which every case must let pass: name, order of sums, algorithm.
+pub const MUST_PASS: &[(&str, Order, Option<Variant>)] = &[
+    ("naive", Order::Forward, None),
+    ("reversed", Order::Reverse, None),
+    ("pairwise", Order::Pairwise, None),
+    ("blocked8", Order::EightWays, None),
+    ("scale_first", Order::Forward, Some(Variant::ScaleFirst)),
+    ("online_softmax", Order::Forward, Some(Variant::Online)),
+    ("lse_recompute", Order::Forward, Some(Variant::Recompute)),
+];
+
+/// Computes a case in `f64`, with a bug of the catalogue or without.
+///
+/// # Errors
+/// One line for an operation, a bug or a setting that is not known, and for an array that the case lacks.
+pub fn run(
+    op: &str,
+    config: &serde_json::Value,
+    inputs: &Tensors,
+    bug: Option<&str>,
+) -> Result<Tensors, String> {
+    run_as(op, config, inputs, bug, Arithmetic::of_profile("f64")?)
+}
+
+/// [`run`] in another arithmetic.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_as(
+    op: &str,
+    config: &serde_json::Value,
+    inputs: &Tensors,
+    bug: Option<&str>,
+    arithmetic: Arithmetic,
+) -> Result<Tensors, String> {
+    let bug = bug.map(|id| Bug::of(id).ok_or_else(|| format!("no bug `{id}`"))).transpose()?;
+    let arithmetic = bugs::arithmetic_of(bug, arithmetic);
+    computed(op, config, inputs, How { arithmetic, bug, variant: None })
+}
+
+/// A correct backend of [`MUST_PASS`] in the arithmetic of a profile.
+///
+/// # Errors
+/// As [`run`], and one line for a name that is not in the list.
+pub fn run_variant(
+    op: &str,
+    config: &serde_json::Value,
+    inputs: &Tensors,
+    name: &str,
+    profile: &str,
+) -> Result<Tensors, String> {
+    let found = MUST_PASS.iter().find(|(other, ..)| *other == name);
+    let (_, order, variant) = found.ok_or_else(|| format!("no variant `{name}`"))?;
+    let arithmetic = Arithmetic { order: *order, ..Arithmetic::of_profile(profile)? };
+    computed(op, config, inputs, How { arithmetic, bug: None, variant: *variant })
+}
+
+fn computed(op: &str, config: &serde_json::Value, inputs: &Tensors, how: How) -> Result<Tensors, String> {
+    let mut run = Run::new(config, inputs, how);
+    families::compute(op, &mut run)?;
+    run.finish()
+}

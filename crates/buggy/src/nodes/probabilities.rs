@@ -1,0 +1,144 @@
+//! Softmax over the keys that a mask leaves.
+
+use crate::{Arithmetic, Array, Bug, Tape, Var, Variant};
+
+/// How a mask enters: `z = multiply · s + add` before the softmax, `after · p` behind it.
+struct Applied {
+    multiply: Vec<f64>,
+    add: Vec<f64>,
+    after: Vec<f64>,
+}
+
+impl Tape {
+    /// `p = softmax(s)` over the last axis, of the entries that `keep` names; a row without any is zero.
+    ///
+    /// Backward: `ds = p (dp - Σ p dp)`.
+    pub fn probabilities(&mut self, s: Var, keep: Option<Vec<bool>>) -> Var {
+        let shape = self.shape(s);
+        let applied = self.apply(keep, self.value(s).data.len());
+        let z: Vec<f64> = {
+            let a = self.arithmetic();
+            let add = |(i, &s): (usize, &f64)| {
+                let s = if applied.multiply[i] == 0.0 { 0.0 } else { s };
+                a.r(s + applied.add[i])
+            };
+            self.value(s).data.iter().enumerate().map(add).collect()
+        };
+        let groups = self.groups(&shape);
+        let mut p = vec![0.0; z.len()];
+        let mut sums = Vec::new();
+        for group in &groups {
+            sums.push(self.softmax_of(group, &z, &mut p));
+        }
+        let soft = p.clone();
+        p.iter_mut().zip(&applied.after).for_each(|(p, after)| *p *= after);
+        let back = move |t: &Tape, dp: &Array| {
+            let soft = t.recomputed(&soft, &z, &groups, &sums);
+            let mut ds = Array::zeros(&dp.shape);
+            for group in &groups {
+                let dp: Vec<f64> = group.iter().map(|&i| dp.data[i] * applied.after[i]).collect();
+                let p: Vec<f64> = group.iter().map(|&i| soft[i]).collect();
+                for (&i, dz) in group.iter().zip(softmax_backward(t, &p, &dp)) {
+                    ds.data[i] = dz * applied.multiply[i];
+                }
+            }
+            vec![ds]
+        };
+        self.keep(Array::new(&shape, p), vec![s], Box::new(back))
+    }
+
+    fn apply(&self, keep: Option<Vec<bool>>, n: usize) -> Applied {
+        let keep = keep.unwrap_or_else(|| vec![true; n]);
+        let only = |x: f64, y: f64| keep.iter().map(|&k| if k { x } else { y }).collect::<Vec<_>>();
+        let mut applied =
+            Applied { multiply: vec![1.0; n], add: only(0.0, f64::NEG_INFINITY), after: vec![1.0; n] };
+        match self.how.bug {
+            Some(Bug::MaskMultZero) => {
+                applied.multiply = only(1.0, 0.0);
+                applied.add = vec![0.0; n];
+            }
+            Some(Bug::MaskAfterSoftmax) => {
+                applied.after = only(1.0, 0.0);
+                applied.add = vec![0.0; n];
+            }
+            Some(Bug::MaskNeg10) => applied.add = only(0.0, -10.0),
+            Some(Bug::Mask1e4 | Bug::PMask1e4) => applied.add = only(0.0, -1e4),
+            Some(Bug::MaskFinMin) => {
+                applied.multiply = only(1.0, 0.0);
+                applied.add = only(0.0, -1e30);
+            }
+            _ => {}
+        }
+        applied
+    }
+
+    /// The indices that one softmax is over.
+    fn groups(&self, shape: &[usize]) -> Vec<Vec<usize>> {
+        let (n, m) = (shape[shape.len().saturating_sub(2)], shape[shape.len() - 1]);
+        let total: usize = shape.iter().product();
+        let heads = 0..total / (n * m).max(1);
+        if self.has(Bug::SoftmaxAxis) && shape.len() > 1 {
+            return heads
+                .flat_map(|h| (0..m).map(move |j| (0..n).map(|i| (h * n + i) * m + j).collect()))
+                .collect();
+        }
+        let size = if self.has(Bug::SoftmaxGlobal) && shape.len() > 1 { n * m } else { m };
+        (0..total / size.max(1)).map(|g| (g * size..(g + 1) * size).collect()).collect()
+    }
+
+    /// Softmax of a group into `p`; returns its logarithm of the sum of exponentials.
+    fn softmax_of(&self, group: &[usize], z: &[f64], p: &mut [f64]) -> f64 {
+        let a = self.arithmetic();
+        let mut top = group.iter().fold(f64::NEG_INFINITY, |m, &i| m.max(z[i]));
+        if top == f64::NEG_INFINITY {
+            let dead = if self.has(Bug::DeadNan) { f64::NAN } else { 0.0 };
+            group.iter().for_each(|&i| p[i] = dead);
+            return top;
+        }
+        if self.has(Bug::SoftmaxNoMax) || self.has(Bug::PNoMax) {
+            top = 0.0;
+        }
+        let sum = if self.how.variant == Some(Variant::Online) {
+            online_sum(a, group.iter().map(|&i| z[i]), top)
+        } else {
+            a.sum(&group.iter().map(|&i| a.exp(a.r(z[i] - top))).collect::<Vec<_>>())
+        };
+        group.iter().for_each(|&i| p[i] = a.r(a.exp(a.r(z[i] - top)) / sum));
+        a.r(top + a.ln(sum))
+    }
+
+    /// The probabilities of the backward: kept, or computed again from scores and sums.
+    fn recomputed(&self, p: &[f64], z: &[f64], groups: &[Vec<usize>], sums: &[f64]) -> Vec<f64> {
+        let mut again = p.to_vec();
+        if self.how.variant == Some(Variant::Recompute) {
+            let a = self.arithmetic();
+            for (group, &sum) in groups.iter().zip(sums).filter(|(_, s)| s.is_finite()) {
+                group.iter().for_each(|&i| again[i] = a.exp(a.r(z[i] - sum)));
+            }
+        }
+        again
+    }
+}
+
+/// `Σ exp(z - max)` with the largest number so far, as tiled kernels do it.
+fn online_sum(a: &Arithmetic, z: impl Iterator<Item = f64>, top: f64) -> f64 {
+    let (mut m, mut sum) = (f64::NEG_INFINITY, 0.0);
+    for z in z.filter(|z| *z > f64::NEG_INFINITY) {
+        let new = z.max(m);
+        let old = if m == f64::NEG_INFINITY { 0.0 } else { a.r(sum * a.exp(a.r(m - new))) };
+        sum = a.r(old + a.exp(a.r(z - new)));
+        m = new;
+    }
+    debug_assert!(m == top, "the largest of all");
+    sum
+}
+
+fn softmax_backward(t: &Tape, p: &[f64], dp: &[f64]) -> Vec<f64> {
+    let a = t.arithmetic();
+    let center = match t.how.bug {
+        Some(Bug::BwdSoftmaxNoCenter) => 0.0,
+        Some(Bug::BwdSoftmaxCenterUnweighted) => a.r(a.sum(dp) / dp.len() as f64),
+        _ => a.sum(&p.iter().zip(dp).map(|(p, d)| a.r(p * d)).collect::<Vec<_>>()),
+    };
+    p.iter().zip(dp).map(|(p, d)| a.r(p * a.r(d - center))).collect()
+}
