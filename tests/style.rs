@@ -17,7 +17,6 @@ const LONG_FILES: &[(&str, usize)] = &[
     ("crates/blocks/src/mask.rs", 280),
     ("crates/blocks/src/multi_head.rs", 220),
     ("crates/objectives/src/label_smoothing.rs", 230),
-    ("crates/tensor/src/ops/packed.rs", 210),
     ("crates/tensor/src/ops/conv.rs", 320),
     ("crates/tokenizers/src/graph/attention.rs", 225),
     ("crates/tokenizers/src/image/roi_align.rs", 230),

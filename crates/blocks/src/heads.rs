@@ -1,5 +1,6 @@
 //! Attention of several heads over the samples of a batch, without projections.
 
+use mmt_tensor::parallel::copy;
 use mmt_tensor::{Error, Ragged, Real, Result, check_not_empty, check_shape, parallel, tree};
 use ndarray::{Array1, Array2, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, s};
 
@@ -118,7 +119,7 @@ impl Heads {
                 })?;
             }
         }
-        let tape = HeadsTape { q, k, v, o: o.clone(), p, log_sums };
+        let tape = HeadsTape { q, k, v, o: copy(&o), p, log_sums };
         Ok((o, tape))
     }
 

@@ -1,6 +1,7 @@
 //! The linear layer.
 
 use mmt_tensor::ops::{linear, linear_backward};
+use mmt_tensor::parallel::copy;
 use mmt_tensor::{Random, Real, Result, tree};
 use ndarray::{Array1, Array2, ArrayRef2};
 
@@ -44,7 +45,7 @@ impl<R: Real> Linear<R> {
     /// # Errors
     /// As [`linear()`].
     pub fn forward(&self, x: &ArrayRef2<R>) -> Result<(Array2<R>, LinearTape<R>)> {
-        self.forward_owned(x.to_owned())
+        self.forward_owned(copy(x))
     }
 
     /// [`forward`](Self::forward) of an input that nobody else needs: the tape keeps it, without a copy.

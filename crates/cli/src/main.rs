@@ -82,23 +82,34 @@ fn run(verb: &Verb, terminal: &Terminal) -> Done {
 
 /// Starts the threads that verbs compute on; 0 for as many as the machine or `RAYON_NUM_THREADS` says.
 fn start_threads(count: usize) -> Result<(), Failure> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build_global();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(count).stack_size(STACK).build_global();
     pool.map_err(|e| {
         Failure::new(Code::Usage, format!("the threads cannot be started: {e}")).hint("--threads 1")
     })
 }
 
+/// Bytes of stack of a thread: those of a main thread, because the first of them runs the verb.
+const STACK: usize = 8 << 20;
+
 fn main() -> ExitCode {
-    let program = Program::parse();
-    let threads = program.options.threads.map_or(0, usize::from);
-    let terminal = Terminal::new(program.options);
-    let verb = program.verb.unwrap_or(Verb::Tour(tour::Args::default()));
-    let done = start_threads(threads).and_then(|()| run(&verb, &terminal));
-    let done = done.and_then(|code| terminal.flush().map(|()| code));
-    match done {
+    let Program { verb, options } = Program::parse();
+    let verb = verb.unwrap_or(Verb::Tour(tour::Args::default()));
+    match start_threads(options.threads.map_or(0, usize::from)) {
+        // Inside of the pool: a loop that is split then wakes one thread less, and nobody waits for all of them.
+        Ok(()) => rayon::scope(|_| {
+            let terminal = Terminal::new(options);
+            end(run(&verb, &terminal), &terminal)
+        }),
+        Err(failure) => end(Err(failure), &Terminal::new(options)),
+    }
+}
+
+/// The exit code, once everything is said.
+fn end(done: Done, terminal: &Terminal) -> ExitCode {
+    match done.and_then(|code| terminal.flush().map(|()| code)) {
         Ok(code) => code.into(),
         Err(failure) => {
-            complain(&failure, &terminal);
+            complain(&failure, terminal);
             failure.code().into()
         }
     }

@@ -1,8 +1,8 @@
-//! Memory of large arrays, used again instead of returned to the system.
+//! Memory of arrays, used again instead of returned to the system.
 //!
-//! An operation returns a fresh array, and a fresh array of many megabytes costs a page fault for every 4 KiB: often
-//! more than the operation. A program that installs [`Recycling`] as its global allocator keeps freed blocks and hands
-//! them out again, at most [`LIMIT`] bytes of them. Functions stay functions: nothing passes buffers around.
+//! An operation returns a fresh array, and a fresh array costs a page fault for every 4 KiB: often more than the
+//! operation. A program that installs [`Recycling`] as its global allocator keeps freed blocks and hands them out again, at
+//! most [`LIMIT`] bytes of them. Functions stay functions: nothing passes buffers around.
 
 mod huge;
 mod parts;
@@ -14,8 +14,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use huge::fresh;
 pub use parts::{Part, in_parts};
 
-/// Blocks below this size are the business of the system's allocator.
-const LARGE: usize = 1 << 16;
+/// Blocks below this size are the business of the system's allocator, which returns to the kernel what one thread
+/// allocates and another one frees, like the weights of a head: a page fault at every step.
+const LARGE: usize = 1 << 12;
 
 /// Most bytes that are kept in freed blocks.
 pub const LIMIT: usize = 512 << 20;
@@ -29,8 +30,7 @@ const CLASSES: usize = 4 * usize::BITS as usize;
 /// The allocator: `#[global_allocator] static MEMORY: Recycling = Recycling;`.
 pub struct Recycling;
 
-/// Freed blocks of each class: the address of the first, zero for none. A freed block begins with the address of the
-/// next one.
+/// Freed blocks of each class: the address of the first, zero for none. A freed block begins with that of the next one.
 struct Freed {
     first: [usize; CLASSES],
     bytes: usize,

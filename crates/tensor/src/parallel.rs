@@ -12,7 +12,7 @@ use ndarray::{Array, ArrayRef, CowArray, Dimension};
 
 pub use elements::{copy, for_chunks, for_chunks_of, map_elements, try_map_elements, zip_elements};
 pub use fork::{for_each, map, map_parts, try_map, try_map_parts};
-pub(crate) use fork::{fork_parts, free_threads, new_blocks};
+pub(crate) use fork::{fork_parts, free_threads};
 pub use questions::{all_backwards, all_finite, map_blocks};
 pub use rows::{fold_rows, for_rows, new_rows, new_rows_and_sums, new_rows_of};
 

@@ -3,9 +3,10 @@
 use std::fmt::Debug;
 use std::ops::{AddAssign, DivAssign, MulAssign, Neg, SubAssign};
 
-use ndarray::{ArrayView2, ArrayViewMut2, LinalgScalar, ScalarOperand};
+use ndarray::{LinalgScalar, ScalarOperand};
 
-use crate::{Dd, elementary, ops::matmul};
+use crate::ops::kernel::Kernel;
+use crate::{Dd, elementary};
 
 /// The scalar type of every tensor: `f32`, `f64`, [`Dual`](crate::Dual) for exact derivatives, [`Dd`] for the
 /// true value.
@@ -29,7 +30,7 @@ pub trait Real:
     /// Whether loops over this type gain from being compiled for each instruction set.
     const VECTOR: bool = false;
     /// Whether sums run from the last term to the first: the experiment that shows that a result does not
-    /// depend on the order of addition. Read in `ops/matmul.rs`, `ops/sum.rs` and `parallel/rows.rs` only.
+    /// depend on the order of addition. Read in `ops/kernel.rs`, `ops/sum.rs` and `parallel/rows.rs` only.
     const REVERSED: bool = false;
 
     /// The constant `x` in this type: `R::of(0.5)`.
@@ -90,7 +91,7 @@ pub trait Real:
     }
 
     /// Rounding of a factor of a matrix product: nothing, except in types that model hardware. Called in
-    /// `ops/matmul.rs` only.
+    /// `ops/kernel.rs` only.
     #[inline(always)]
     fn operand(self) -> Self {
         self
@@ -102,15 +103,15 @@ pub trait Real:
         self
     }
 
-    /// `c += a b`, or `c = a b` if `fresh`; see [`matmul`](crate::ops::matmul()) for the order of addition.
+    /// What computes products; see [`matmul`](crate::ops::matmul()) for the order of addition.
     #[doc(hidden)]
-    fn product(a: ArrayView2<Self>, b: ArrayView2<Self>, c: ArrayViewMut2<Self>, fresh: bool) {
-        matmul::plain(a, b, c, fresh);
+    fn kernel() -> Kernel<Self> {
+        Kernel::PLAIN
     }
 }
 
 macro_rules! impl_real {
-    ($t:ident, $product:path) => {
+    ($t:ident, $kernel:expr) => {
         impl Real for $t {
             const VECTOR: bool = true;
 
@@ -176,12 +177,12 @@ macro_rules! impl_real {
             fn mul_add(self, a: Self, b: Self) -> Self {
                 <$t>::mul_add(self, a, b)
             }
-            fn product(a: ArrayView2<Self>, b: ArrayView2<Self>, c: ArrayViewMut2<Self>, fresh: bool) {
-                $product(a, b, c, fresh);
+            fn kernel() -> Kernel<Self> {
+                $kernel
             }
         }
     };
 }
 
-impl_real!(f32, matmul::single);
-impl_real!(f64, matmul::double);
+impl_real!(f32, Kernel::SINGLE);
+impl_real!(f64, Kernel::DOUBLE);

@@ -1,11 +1,12 @@
 //! Matrix products: the order of addition and the threads of all of them.
 
-use ndarray::{Array2, ArrayRef1, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, s};
+use std::mem::MaybeUninit;
 
-#[cfg(target_arch = "x86_64")]
-use super::packed;
-use crate::parallel::{fork_parts, free_threads, new_blocks};
-use crate::{Real, simd};
+use ndarray::{Array2, ArrayRef1, ArrayRef2, ArrayViewMut2, Axis, s};
+
+use super::kernel::Start;
+use crate::Real;
+use crate::parallel::{fork_parts, free_threads};
 
 /// Terms of an entry that are accumulated before a block sum is added.
 pub const BLOCK: usize = 256;
@@ -36,51 +37,81 @@ pub fn matmul<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>) -> Array2<R> {
 /// there, `r`.
 ///
 /// `a: [n, k]`, `b: [k, m]`, `r: [m]` → `[n, m]`
+///
+/// # Panics
+/// As [`matmul`], and if `r` has another length than the rows.
 pub fn matmul_plus_row<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>, r: &ArrayRef1<R>) -> Array2<R> {
-    new_product(a, b, Start::Row(r))
+    assert_eq!(r.len(), b.ncols(), "length of the row that is added to a product");
+    new_product(a, b, Start::Row(r.as_standard_layout().as_slice().expect("standard layout")))
 }
 
 /// `C += A B`, the block sums added to what `c` holds.
 ///
 /// `a: [n, k]`, `b: [k, m]`, `c: [n, m]`
 pub fn add_matmul<R: Real>(c: &mut ArrayRef2<R>, a: &ArrayRef2<R>, b: &ArrayRef2<R>) {
-    product(a, b, c, Start::Held);
+    product_into(c, a, b, Start::Held);
 }
 
 /// `C = A B` over what `c` held.
 ///
 /// `a: [n, k]`, `b: [k, m]`, `c: [n, m]`
 pub fn set_matmul<R: Real>(c: &mut ArrayRef2<R>, a: &ArrayRef2<R>, b: &ArrayRef2<R>) {
-    product(a, b, c, Start::Nothing);
+    product_into(c, a, b, Start::Nothing);
 }
 
-/// What the block sums are added to.
-#[derive(Clone, Copy)]
-enum Start<'a, R> {
-    /// Nothing: the first block sum is stored as it is.
-    Nothing,
-    /// What the result holds.
-    Held,
-    /// This row, in every row of the result.
-    Row(&'a ArrayRef1<R>),
-}
-
-/// The result as a new matrix: if its rows are split over the threads, each sets its own to zero first.
+/// The result as a new matrix, whose memory the kernels are the first to write to.
 fn new_product<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>, start: Start<R>) -> Array2<R> {
+    let mut c = Array2::uninit((a.nrows(), b.ncols()));
+    // SAFETY: a start other than `Held` asks nothing of `c`, and a product writes every element of it.
+    #[allow(unsafe_code)]
+    unsafe {
+        product(a, b, c.view_mut(), start);
+        c.assume_init()
+    }
+}
+
+/// The result in the place of what `c` holds.
+fn product_into<R: Real>(c: &mut ArrayRef2<R>, a: &ArrayRef2<R>, b: &ArrayRef2<R>, start: Start<R>) {
+    // SAFETY: the view of numbers that are there, as one of numbers that may be there, for as long as `c` is borrowed;
+    // it is written to with numbers only.
+    #[allow(unsafe_code)]
+    unsafe {
+        product(a, b, c.raw_view_mut().cast().deref_into_view_mut(), start);
+    }
+}
+
+/// Splits the rows or the columns of a large result over the threads.
+///
+/// # Safety
+/// With [`Start::Held`], `c` holds numbers. Afterwards it does in any case.
+#[allow(unsafe_code)]
+unsafe fn product<R: Real>(
+    a: &ArrayRef2<R>,
+    b: &ArrayRef2<R>,
+    mut c: ArrayViewMut2<MaybeUninit<R>>,
+    start: Start<R>,
+) {
     let ((n, k), m) = (a.dim(), b.ncols());
     assert_eq!(b.nrows(), k, "inner sizes of a product");
-    let block = lines_of_a_part(n, n * k * m);
-    if m == 0 || n < m || block >= n {
-        let mut c = Array2::zeros((n, m));
-        product(a, b, &mut c, start);
-        return c;
+    assert_eq!(c.dim(), (n, m), "shape of a product");
+    let kernel = R::kernel();
+    let by_rows = n >= m;
+    let size = if by_rows { n } else { m };
+    let block = lines_of_a_part(size, n * k * m);
+    if block >= size {
+        // SAFETY: the caller's promise, handed on; so are those below.
+        return unsafe { kernel.run(a.view(), b.view(), c, start) };
     }
-    let [list] = new_blocks([n * m], [block * m], true, &|i, [rows]| {
-        let a = a.slice(s![i * block..(i * block + block).min(n), ..]);
-        let c = ArrayViewMut2::from_shape((a.nrows(), m), rows.zeros()).expect("rows of the result");
-        part(a, b.view(), c, start, 0);
+    let parts = c.axis_chunks_iter_mut(Axis(usize::from(!by_rows)), block);
+    fork_parts(parts.collect(), &|i, c: ArrayViewMut2<MaybeUninit<R>>| {
+        let range = i * block..(i * block + block).min(size);
+        if by_rows {
+            unsafe { kernel.run(a.slice(s![range, ..]), b.view(), c, start) }
+        } else {
+            let start = start.columns(range.clone());
+            unsafe { kernel.run(a.view(), b.slice(s![.., range]), c, start) }
+        }
     });
-    Array2::from_shape_vec((n, m), list).expect("the rows of all parts")
 }
 
 /// Rows or columns of a result that a thread computes: a part of `size`, or all of it where a fork costs more.
@@ -89,121 +120,22 @@ fn lines_of_a_part(size: usize, work: usize) -> usize {
     if threads == 1 || work < SPLIT { size } else { size.div_ceil(threads).next_multiple_of(16) }
 }
 
-/// Splits the rows or the columns of a large result over the threads.
-fn product<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>, c: &mut ArrayRef2<R>, start: Start<R>) {
-    let ((n, k), m) = (a.dim(), b.ncols());
-    assert_eq!(b.nrows(), k, "inner sizes of a product");
-    assert_eq!(c.dim(), (n, m), "shape of a product");
-    let by_rows = n >= m;
-    let size = if by_rows { n } else { m };
-    let block = lines_of_a_part(size, n * k * m);
-    if block >= size {
-        return part(a.view(), b.view(), c.view_mut(), start, 0);
-    }
-    let axis = Axis(usize::from(!by_rows));
-    fork_parts(c.axis_chunks_iter_mut(axis, block).collect(), &|i, c: ArrayViewMut2<R>| {
-        let range = i * block..(i * block + block).min(size);
-        if by_rows {
-            part(a.slice(s![range, ..]), b.view(), c, start, 0);
-        } else {
-            let first = range.start;
-            part(a.view(), b.slice(s![.., range]), c, start, first);
-        }
-    });
-}
-
-/// One part of a product, whose first column is column `first` of the whole.
-fn part<R: Real>(a: ArrayView2<R>, b: ArrayView2<R>, mut c: ArrayViewMut2<R>, start: Start<R>, first: usize) {
-    if let Start::Row(r) = start {
-        let columns = first..first + c.ncols();
-        c.assign(&r.slice(s![columns]));
-    }
-    R::product(a, b, c, matches!(start, Start::Nothing));
-}
-
-/// The definition above as a loop: for number types other than `f32` and `f64`, and for machines without a fused
-/// multiply-add.
-pub(crate) fn plain<R: Real>(a: ArrayView2<R>, b: ArrayView2<R>, mut c: ArrayViewMut2<R>, fresh: bool) {
-    let k = a.ncols();
-    for ((i, j), c) in c.indexed_iter_mut() {
-        let mut sum = if fresh { R::of(0.0) } else { *c };
-        for block in blocks::<R>(k) {
-            let mut part = R::of(0.0);
-            if R::REVERSED {
-                block.rev().for_each(|k| part = a[(i, k)].operand().mul_add(b[(k, j)].operand(), part));
-            } else {
-                block.for_each(|k| part = a[(i, k)].operand().mul_add(b[(k, j)].operand(), part));
-            }
-            sum += part;
-        }
-        *c = sum;
-    }
-}
-
-/// The blocks of `0..k`, backwards for a reversed type.
-fn blocks<R: Real>(k: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
-    let count = k.div_ceil(BLOCK);
-    (0..count).map(move |b| {
-        let b = if R::REVERSED { count - 1 - b } else { b };
-        b * BLOCK..((b + 1) * BLOCK).min(k)
-    })
-}
-
-macro_rules! kernel {
-    ($name:ident, $t:ty, $gemm:path, $narrow:ident, $wide:ident) => {
-        /// The kernels of [`packed`] where the processor has them and the result has rows or columns without gaps,
-        /// otherwise matrixmultiply with `alpha = 1`: other factors change the bits.
-        pub(crate) fn $name(a: ArrayView2<$t>, b: ArrayView2<$t>, mut c: ArrayViewMut2<$t>, fresh: bool) {
-            if !simd::fused() {
-                return plain(a, b, c, fresh);
-            }
-            #[cfg(target_arch = "x86_64")]
-            {
-                let product = match simd::level() {
-                    simd::Level::Avx512 => packed::product::<std::arch::x86_64::$wide>,
-                    _ => packed::product::<std::arch::x86_64::$narrow>,
-                };
-                if product(a, b, c.view_mut(), fresh) {
-                    return;
-                }
-            }
-            let ((n, k), m) = (a.dim(), b.ncols());
-            let (sa, sb, sc) = (a.strides(), b.strides(), [c.strides()[0], c.strides()[1]]);
-            let beta = if fresh { 0.0 } else { 1.0 };
-            // SAFETY: sizes and strides are those of the three views, which are valid, and `c` is borrowed mutably,
-            // so it overlaps neither `a` nor `b`.
-            #[allow(unsafe_code)]
-            unsafe {
-                $gemm(
-                    n,
-                    k,
-                    m,
-                    1.0,
-                    a.as_ptr(),
-                    sa[0],
-                    sa[1],
-                    b.as_ptr(),
-                    sb[0],
-                    sb[1],
-                    beta,
-                    c.as_mut_ptr(),
-                    sc[0],
-                    sc[1],
-                );
-            }
-        }
-    };
-}
-
-kernel!(single, f32, matrixmultiply::sgemm, __m256, __m512);
-kernel!(double, f64, matrixmultiply::dgemm, __m256d, __m512d);
-
 #[cfg(test)]
 mod tests {
-    use ndarray::Array1;
+    use ndarray::{Array1, ArrayView2};
 
+    use super::super::kernel::plain;
     use super::*;
     use crate::Random;
+
+    /// The definition.
+    fn define<R: Real>(c: &mut Array2<R>, a: &ArrayRef2<R>, b: &ArrayRef2<R>, start: Start<R>) {
+        // SAFETY: numbers that are there.
+        #[allow(unsafe_code)]
+        unsafe {
+            plain(a.view(), b.view(), c.raw_view_mut().cast().deref_into_view_mut(), start);
+        }
+    }
 
     /// A random matrix whose rows or columns have no gaps, or neither, and which is part of a larger one.
     fn draw<R: Real>(random: &mut Random, rows: usize, columns: usize) -> (Array2<R>, usize) {
@@ -221,28 +153,29 @@ mod tests {
 
     /// Every kernel of this machine against the definition, bit for bit.
     fn agrees<R: Real>(random: &mut Random, bits: impl Fn(R) -> u64) {
-        let (n, k, m) = (1 + random.below(70), random.below(600), 1 + random.below(70));
+        let (n, k, m) = (1 + random.below(70), random.below(600), 1 + random.below(170));
         let ((a, a_layout), (b, b_layout), (c, c_layout)) =
             (draw(random, n, k), draw(random, m, k), draw(random, n, m));
         let (a, b) = (part(&a, (n, k), a_layout), part(&b, (m, k), b_layout));
         let mut transposed = random.uniform((m, n), 1.0);
-        for fresh in [false, true] {
+        let row: Array1<R> = random.uniform(m, 1.0);
+        for start in [Start::Held, Start::Nothing, Start::Row(row.as_slice().expect("a new array"))] {
             let mut want = part(&c, (n, m), c_layout).to_owned();
-            plain(a, b.t(), want.view_mut(), fresh);
+            define(&mut want, &a, &b.t(), start);
             let mut got = c.clone();
             let mut got = match c_layout {
                 0 => got.slice_mut(s![1..1 + n, 1..1 + m]),
                 1 => got.slice_mut(s![..2 * n;2, ..2 * m;2]),
                 _ => got.slice_mut(s![1..1 + n, ..m]),
             };
-            R::product(a, b.t(), got.view_mut(), fresh);
-            assert!(got.iter().zip(&want).all(|(&g, &w)| bits(g) == bits(w)), "{n} {k} {m} {fresh}");
+            product_into(&mut got, &a, &b.t(), start);
+            assert!(got.iter().zip(&want).all(|(&g, &w)| bits(g) == bits(w)), "{n} {k} {m}");
 
             let mut want = transposed.t().to_owned();
-            plain(a, b.t(), want.view_mut(), fresh);
-            R::product(a, b.t(), transposed.view_mut().reversed_axes(), fresh);
+            define(&mut want, &a, &b.t(), start);
+            product_into(&mut transposed.view_mut().reversed_axes(), &a, &b.t(), start);
             let same = transposed.t().iter().zip(&want).all(|(&g, &w)| bits(g) == bits(w));
-            assert!(same, "{n} {k} {m} {fresh}");
+            assert!(same, "{n} {k} {m}");
         }
     }
 
@@ -261,11 +194,11 @@ mod tests {
         let (a, b): (Array2<f32>, Array2<f32>) =
             (random.uniform((263, 517), 1.0), random.uniform((517, 1061), 1.0));
         let mut want = Array2::zeros((263, 1061));
-        plain(a.view(), b.view(), want.view_mut(), true);
+        define(&mut want, &a, &b, Start::Nothing);
         assert_eq!(matmul(&a, &b), want);
         let mut sum = want.clone();
         add_matmul(&mut sum, &a, &b);
-        plain(a.view(), b.view(), want.view_mut(), false);
+        define(&mut want, &a, &b, Start::Held);
         assert_eq!(sum, want);
     }
 
@@ -278,7 +211,7 @@ mod tests {
             let row: Array1<f32> = random.uniform(m, 1.0);
             let mut want = Array2::zeros((n, m));
             want.assign(&row);
-            plain(a.view(), b.view(), want.view_mut(), false);
+            define(&mut want, &a, &b, Start::Held);
             assert_eq!(matmul_plus_row(&a, &b, &row), want);
         }
     }

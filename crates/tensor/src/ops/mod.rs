@@ -10,6 +10,7 @@ pub mod frozen_norm;
 pub mod gelu;
 pub mod gelu_tanh;
 pub mod hinge;
+pub(crate) mod kernel;
 pub mod kl_divergence;
 pub mod l2_normalize;
 pub mod layer_norm;
@@ -33,6 +34,8 @@ pub mod soft_cross_entropy;
 pub mod softmax;
 pub mod sum;
 pub mod symmetric_kl;
+#[cfg(target_arch = "x86_64")]
+mod tile;
 mod window;
 
 pub use avg_pool::{Divisor, avg_pool, avg_pool_backward, global_avg_pool, global_avg_pool_backward};

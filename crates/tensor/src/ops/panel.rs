@@ -14,12 +14,20 @@ impl<P> Matrix<P> {
     }
 }
 
+impl<T> Matrix<*mut T> {
+    /// The same to read from.
+    pub(super) fn read(self) -> Matrix<*const T> {
+        Matrix { at: self.at.cast_const(), row: self.row, column: self.column }
+    }
+}
+
 impl<T> Matrix<*const T> {
     /// The part that begins at an element.
     ///
     /// # Safety
     /// The matrix has the element.
     #[allow(unsafe_code)]
+    #[inline(always)]
     pub(super) unsafe fn part(self, row: usize, column: usize) -> Self {
         // SAFETY: the caller's promise.
         Matrix { at: unsafe { self.at.offset(self.offset(row, column)) }, ..self }
@@ -60,19 +68,41 @@ pub(super) unsafe fn pack<T: Copy>(
         // Four lines at a time: many lines whose distance is a power of two would share a place in the cache.
         let mut first = 0;
         while first + 4 <= count {
-            let four: [_; 4] = std::array::from_fn(|i| lines.at.offset(lines.offset(first + i, 0)));
-            for k in 0..depth {
-                let to = panel.add(k * width + first);
-                for (i, from) in four.iter().enumerate() {
-                    *to.add(i) = *from.offset(lines.offset(0, k));
-                }
-            }
+            let four = std::array::from_fn(|i| lines.at.offset(lines.offset(first + i, 0)));
+            pack_four(four, lines.column, depth, width, panel.add(first));
             first += 4;
         }
         for line in first..count {
             for k in 0..depth {
                 *panel.add(k * width + line) = *lines.at.offset(lines.offset(line, k));
             }
+        }
+    }
+}
+
+/// [`pack`] for four lines, whose numbers are `column` apart.
+///
+/// # Safety
+/// As for [`pack`].
+#[allow(unsafe_code)]
+#[inline(always)]
+unsafe fn pack_four<T: Copy>(lines: [*const T; 4], column: isize, depth: usize, width: usize, panel: *mut T) {
+    // SAFETY: all offsets are within lines of `depth` numbers and within the panel.
+    unsafe {
+        let mut k = 0;
+        // A square of four by four, turned in registers.
+        while column == 1 && k + 4 <= depth {
+            let square = lines.map(|from| from.add(k).cast::<[T; 4]>().read());
+            for i in 0..4 {
+                panel.add((k + i) * width).cast::<[T; 4]>().write(square.map(|line| line[i]));
+            }
+            k += 4;
+        }
+        while k < depth {
+            for (i, from) in lines.iter().enumerate() {
+                *panel.add(k * width + i) = *from.offset(k as isize * column);
+            }
+            k += 1;
         }
     }
 }

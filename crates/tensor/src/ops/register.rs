@@ -9,8 +9,8 @@ use std::arch::x86_64::{
     _mm512_mask_storeu_ps, _mm512_maskz_loadu_pd, _mm512_maskz_loadu_ps, _mm512_set1_pd, _mm512_set1_ps,
 };
 
-use super::packed::tile;
 use super::panel::Matrix;
+use super::tile::tile;
 
 /// A vector register, and the largest tile of a product that the registers of its kind hold.
 ///
@@ -34,9 +34,11 @@ pub(crate) trait Register: Copy {
     unsafe fn store(self, to: *mut Self::Number, count: usize);
 }
 
-/// Inner size, `a`, the panel of `b`, where in `c`, distance between rows of `c` and columns to store, fresh.
+/// Inner size, `a`, the panel of `b`, where in `c`, distance between rows of `c` and columns to store, and what the sums
+/// are added to.
 #[allow(unsafe_code)]
-pub(crate) type Tile<T> = unsafe fn(usize, Matrix<*const T>, *const T, *mut T, (isize, usize), bool);
+pub(crate) type Tile<T> =
+    unsafe fn(usize, Matrix<*const T>, *const T, *mut T, (isize, usize), Option<Matrix<*const T>>);
 
 macro_rules! register {
     (
@@ -63,10 +65,10 @@ macro_rules! register {
                     b: *const $number,
                     c: *mut $number,
                     shape: (isize, usize),
-                    fresh: bool,
+                    held: Option<Matrix<*const $number>>,
                 ) {
                     // SAFETY: the caller's promise, handed on.
-                    unsafe { tile::<$register, M, W>(depth, a, b, c, shape, fresh) }
+                    unsafe { tile::<$register, M, W>(depth, a, b, c, shape, held) }
                 }
                 match (rows, two) {
                     $(($rows, true) => code::<$rows, 2>, ($rows, false) => code::<$rows, 1>,)*

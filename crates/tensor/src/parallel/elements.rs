@@ -39,7 +39,8 @@ pub fn map_elements<R: Real, D: Dimension>(
 pub fn copy<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Array<R, D> {
     map_elements(
         x,
-        1,
+        // It waits for memory: as long as a few operations.
+        4,
         #[inline(always)]
         |x| x,
     )

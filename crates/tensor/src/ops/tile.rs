@@ -1,0 +1,101 @@
+//! What stays in registers while the inner index of a product runs.
+
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+
+use super::panel::Matrix;
+use super::register::Register;
+
+/// All tiles of a block; `a` comes with the distance between its tiles.
+///
+/// # Safety
+/// The registers; a block of `a` and of `c`, and a packed panel of `b`.
+#[allow(unsafe_code)]
+#[inline(always)]
+pub(super) unsafe fn tiles<V: Register>(
+    (rows, depth, columns): (usize, usize, usize),
+    (a, distance): (Matrix<*const V::Number>, isize),
+    b: *const V::Number,
+    c: Matrix<*mut V::Number>,
+    held: Option<Matrix<*const V::Number>>,
+) {
+    for j in (0..columns).step_by(2 * V::LANES) {
+        let left = (columns - j).min(2 * V::LANES);
+        for i in (0..rows).step_by(V::ROWS) {
+            let tile = V::tile((rows - i).min(V::ROWS), left > V::LANES);
+            // SAFETY: the panels hold whole tiles, and a tile writes only the rows and columns that `c` has.
+            unsafe {
+                let a = Matrix { at: a.at.offset((i / V::ROWS) as isize * distance), ..a };
+                let (c, row) = (c.at.offset(c.offset(i, j)), c.row);
+                tile(depth, a, b.add(j * depth), c, (row, left), held.map(|held| held.part(i, j)));
+            }
+        }
+    }
+}
+
+/// One tile of `M` rows and `W` registers: a fused multiply-add per element and inner index, in order, from zero.
+///
+/// # Safety
+/// As for [`tiles`].
+#[allow(unsafe_code)]
+#[inline(always)]
+pub(super) unsafe fn tile<V: Register, const M: usize, const W: usize>(
+    depth: usize,
+    mut a: Matrix<*const V::Number>,
+    mut b: *const V::Number,
+    c: *mut V::Number,
+    (row, columns): (isize, usize),
+    held: Option<Matrix<*const V::Number>>,
+) {
+    // SAFETY: `a` has `M` rows of `depth` numbers, the panel `depth` times two registers, `c` `M` rows of `columns`.
+    unsafe {
+        for i in 0..M {
+            _mm_prefetch::<_MM_HINT_T0>(c.offset(i as isize * row).cast());
+            _mm_prefetch::<_MM_HINT_T0>(c.offset(i as isize * row).wrapping_add(V::LANES).cast());
+        }
+        let zero = V::set(std::mem::zeroed());
+        let mut sums = [[zero; W]; M];
+        for _ in 0..depth {
+            let mut column = [zero; W];
+            for (w, column) in column.iter_mut().enumerate() {
+                *column = V::load(b.add(w * V::LANES), V::LANES);
+            }
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let x = V::set(*a.at.offset(i as isize * a.row));
+                for (sum, &column) in sums.iter_mut().zip(&column) {
+                    *sum = x.fused(column, *sum);
+                }
+            }
+            a.at = a.at.wrapping_offset(a.column);
+            b = b.add(2 * V::LANES);
+        }
+        for (i, sums) in sums.iter().enumerate() {
+            let held = held.map(|held| held.part(i, 0).at);
+            store(sums, c.offset(i as isize * row), columns, held);
+        }
+    }
+}
+
+/// Stores a row of a tile, added to what is held.
+///
+/// # Safety
+/// As for [`tiles`].
+#[allow(unsafe_code)]
+#[inline(always)]
+unsafe fn store<V: Register, const W: usize>(
+    sums: &[V; W],
+    to: *mut V::Number,
+    columns: usize,
+    held: Option<*const V::Number>,
+) {
+    for (w, &sum) in sums.iter().enumerate() {
+        let (at, count) = (w * V::LANES, (columns - w * V::LANES).min(V::LANES));
+        // SAFETY: both rows have that many columns.
+        unsafe {
+            let sum = match held {
+                Some(held) => V::load(held.add(at), count).plus(sum),
+                None => sum,
+            };
+            sum.store(to.add(at), count);
+        }
+    }
+}
