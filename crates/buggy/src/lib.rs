@@ -9,9 +9,11 @@
 pub mod arithmetic;
 pub mod array;
 pub mod bugs;
+mod correct;
 pub mod elementary;
 mod families;
 mod format;
+pub mod kill;
 mod nodes;
 mod outcome;
 mod run;
@@ -21,31 +23,10 @@ pub mod trivial;
 pub use arithmetic::{Arithmetic, Order};
 pub use array::{Array, Data, Tensor, Tensors};
 pub use bugs::{Bug, BugInfo, BugKind, PENDING, Pending, catalogue};
+pub use correct::{CORRECT, Correct, Variant, run_correct};
 pub use format::Format;
 use run::Run;
 use tape::{How, Tape, Var};
-
-/// One of several correct algorithms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Variant {
-    /// Queries scaled before the product.
-    ScaleFirst,
-    /// Sums of exponentials with a running maximum.
-    Online,
-    /// Probabilities computed again in the backward, from the logarithm of the sum.
-    Recompute,
-}
-
-/// Correct backends, which every case must let pass: name, order of sums, algorithm.
-pub const MUST_PASS: &[(&str, Order, Option<Variant>)] = &[
-    ("naive", Order::Forward, None),
-    ("reversed", Order::Reverse, None),
-    ("pairwise", Order::Pairwise, None),
-    ("blocked8", Order::EightWays, None),
-    ("scale_first", Order::Forward, Some(Variant::ScaleFirst)),
-    ("online_softmax", Order::Forward, Some(Variant::Online)),
-    ("lse_recompute", Order::Forward, Some(Variant::Recompute)),
-];
 
 /// Computes a case in `f64`, with a bug of the catalogue or without.
 ///
@@ -74,23 +55,6 @@ pub fn run_as(
     let bug = bug.map(|id| Bug::of(id).ok_or_else(|| format!("no bug `{id}`"))).transpose()?;
     let arithmetic = bugs::arithmetic_of(bug, arithmetic);
     computed(op, config, inputs, How { arithmetic, bug, variant: None })
-}
-
-/// A correct backend of [`MUST_PASS`] in the arithmetic of a profile.
-///
-/// # Errors
-/// As [`run`], and one line for a name that is not in the list.
-pub fn run_variant(
-    op: &str,
-    config: &serde_json::Value,
-    inputs: &Tensors,
-    name: &str,
-    profile: &str,
-) -> Result<Tensors, String> {
-    let found = MUST_PASS.iter().find(|(other, ..)| *other == name);
-    let (_, order, variant) = found.ok_or_else(|| format!("no variant `{name}`"))?;
-    let arithmetic = Arithmetic { order: *order, ..Arithmetic::of_profile(profile)? };
-    computed(op, config, inputs, How { arithmetic, bug: None, variant: *variant })
 }
 
 fn computed(op: &str, config: &serde_json::Value, inputs: &Tensors, how: How) -> Result<Tensors, String> {

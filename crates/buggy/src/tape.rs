@@ -69,6 +69,11 @@ impl Tape {
         self.node(value, Vec::new(), None, true)
     }
 
+    /// A constant, as exact as it is.
+    pub fn constant(&mut self, value: Array) -> Var {
+        self.node(value, Vec::new(), None, false)
+    }
+
     /// A result that is stored: rounded to the format of tensors, and its gradient too.
     pub fn push(&mut self, mut value: Array, parents: Vec<Var>, back: Back) -> Var {
         let store = self.how.arithmetic.store;

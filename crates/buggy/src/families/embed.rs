@@ -5,14 +5,14 @@ use crate::{Array, Bug, Run, Tape, Var, elementary};
 
 pub fn compute(op: &str, run: &mut Run) -> Result<bool, String> {
     match op {
-        "lookup" => lookup(run)?,
+        "embedding" => lookup(run)?,
         "learned_position" => learned_position(run)?,
         "sinusoid" => sinusoid(run)?,
         "embedding_sum" => {
             let [a, b, c] = [run.input("a")?, run.input("b")?, run.input("c")?];
-            let x = run.tape.add(a, b);
-            let x = run.tape.add(x, c);
-            normed(run, x)?;
+            let x = run.tape.kept_sum(a, b);
+            let x = run.tape.kept_sum(x, c);
+            normed(run, x, "norm")?;
         }
         "text_embedding" => text_embedding(run)?,
         "patient_embedding" => patient_embedding(run)?,
@@ -75,9 +75,9 @@ fn learned_position(run: &mut Run) -> Result<(), String> {
 fn sinusoid(run: &mut Run) -> Result<(), String> {
     let x = run.input("x")?;
     let [_, n, d] = run.tape.shape(x)[..] else { return Err("a sequence has three axes".to_string()) };
-    let halves = run.word("kind") == "halves";
+    let halves = run.word("kind") == "t2t_concat";
     let table = table(&run.tape, n, d, halves);
-    let table = run.tape.leaf(Array::new(&[n, d], table));
+    let table = run.tape.constant(Array::new(&[n, d], table));
     let scale = (d as f64).sqrt();
     let x = if run.tape.has(Bug::SinEmbedScale) { run.tape.scale(x, scale) } else { x };
     let y = run.tape.add(x, table);
@@ -106,8 +106,8 @@ fn table(t: &Tape, n: usize, d: usize, halves: bool) -> Vec<f64> {
     table
 }
 
-fn normed(run: &mut Run, x: Var) -> Result<(), String> {
-    let affine = Some((run.param("norm.gamma")?, run.param("norm.beta")?));
+fn normed(run: &mut Run, x: Var, name: &str) -> Result<(), String> {
+    let affine = Some((run.param(&format!("{name}.gamma"))?, run.param(&format!("{name}.beta"))?));
     let normed = run.tape.layer_norm(x, affine, run.num("eps")?);
     run.out("x", normed.y);
     run.extra("act/mean", normed.mean);
@@ -118,33 +118,34 @@ fn normed(run: &mut Run, x: Var) -> Result<(), String> {
 fn text_embedding(run: &mut Run) -> Result<(), String> {
     let (shape, ids) = run.ids("in/ids")?;
     let (_, mut segments) = run.ids("in/segments")?;
-    let [word, position, segment] = [run.param("word")?, run.param("position")?, run.param("segment")?];
+    let [word, position, segment] =
+        [run.param("word.table")?, run.param("position.table")?, run.param("segment.table")?];
     if run.tape.has(Bug::TypeSwapped) {
         segments.iter_mut().for_each(|s| *s = 1 - *s);
     }
     let t = &mut run.tape;
     let x = rows(t, word, &shape, &ids, None)?;
     let places = t.slice(position, 0, 0, shape[1]);
-    let mut x = t.add(x, places);
+    let mut x = t.kept_sum(x, places);
     if !t.has(Bug::TypeMissing) {
         let kinds = rows(t, segment, &shape, &segments, None)?;
-        x = t.add(x, kinds);
+        x = t.kept_sum(x, kinds);
     }
-    normed(run, x)
+    normed(run, x, "sum.norm")
 }
 
 fn patient_embedding(run: &mut Run) -> Result<(), String> {
     let mut sum = None;
     for (ids, table) in [("codes", "code"), ("visits", "visit"), ("places", "place")] {
         let (shape, ids) = run.ids(&format!("in/{ids}"))?;
-        let table = run.param(table)?;
+        let table = run.param(&format!("{table}.table"))?;
         let part = rows(&mut run.tape, table, &shape, &ids, None)?;
-        sum = Some(sum.map_or(part, |sum| run.tape.add(sum, part)));
+        sum = Some(sum.map_or(part, |sum| run.tape.kept_sum(sum, part)));
     }
-    if let Some(x) = sum {
-        run.out("x", x);
+    match sum {
+        Some(x) => normed(run, x, "sum.norm"),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn code_sum(run: &mut Run) -> Result<(), String> {

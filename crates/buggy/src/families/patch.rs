@@ -11,21 +11,21 @@ pub fn compute(op: &str, run: &mut Run) -> Result<bool, String> {
     let x = run.input(name)?;
     let shape = run.tape.shape(x);
     let video = match shape[..] {
-        [b, c, h, w] => run.tape.reshape(x, &[b, 1, c, h, w]),
+        [b, h, w, c] => run.tape.reshape(x, &[b, 1, h, w, c]),
         _ => x,
     };
     let (patch, chw) = (run.int("patch")?, run.word("order") == "chw");
     let rows = boxes(&mut run.tape, video, [frames, patch], chw)?;
-    let [w, b] = [run.param("weight")?, run.param("bias")?];
+    let [w, b] = [run.param("project.weight")?, run.param("project.bias")?];
     let b = if run.tape.has(Bug::PatchNoBias) { None } else { Some(b) };
     let y = run.tape.linear(rows, w, b);
     run.out("y", y);
     Ok(true)
 }
 
-/// Every box of `frames × patch × patch` pixels as a row: `[B, T, C, H, W]` → `[B, boxes, numbers]`.
+/// Every box of `frames × patch × patch` pixels as a row: `[B, T, H, W, C]` → `[B, boxes, numbers]`.
 fn boxes(t: &mut Tape, x: Var, [frames, patch]: [usize; 2], chw: bool) -> Result<Var, String> {
-    let [batch, time, channels, high, wide] = t.shape(x)[..] else {
+    let [batch, time, high, wide, channels] = t.shape(x)[..] else {
         return Err("a video has five axes".to_string());
     };
     if patch == 0 || frames == 0 || time % frames + high % patch + wide % patch > 0 {
@@ -33,18 +33,17 @@ fn boxes(t: &mut Tape, x: Var, [frames, patch]: [usize; 2], chw: bool) -> Result
     }
     let chw = chw != t.has(Bug::PatchHwc);
     let [u, r, s] = [time / frames, high / patch, wide / patch];
-    // [B, u, frames, C, r, patch, s, patch]
-    let y = t.reshape(x, &[batch, u, frames, channels, r, patch, s, patch]);
+    let y = t.reshape(x, &[batch, u, frames, r, patch, s, patch, channels]);
     let outer: [usize; 4] = match t.how.bug {
-        Some(Bug::PatchColMajor) => [0, 1, 6, 4],
-        Some(Bug::TubeletOrder) => [0, 4, 6, 1],
-        _ => [0, 1, 4, 6],
+        Some(Bug::PatchColMajor) => [0, 1, 5, 3],
+        Some(Bug::TubeletOrder) => [0, 3, 5, 1],
+        _ => [0, 1, 3, 5],
     };
     let inner: [usize; 4] = match (chw, t.has(Bug::TubeletTimeInChannel)) {
-        (true, false) => [3, 2, 5, 7],
-        (true, true) => [2, 3, 5, 7],
-        (false, false) => [2, 5, 7, 3],
-        (false, true) => [3, 5, 7, 2],
+        (true, false) => [7, 2, 4, 6],
+        (true, true) => [2, 7, 4, 6],
+        (false, false) => [2, 4, 6, 7],
+        (false, true) => [7, 4, 6, 2],
     };
     let axes: Vec<usize> = outer.into_iter().chain(inner).collect();
     let y = t.permute(y, &axes);

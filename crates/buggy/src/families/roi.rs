@@ -1,11 +1,13 @@
 //! Boxes in pictures.
 
+use super::attention::Names;
 use crate::{Array, Bug, Run, Tape};
 
 pub fn compute(op: &str, run: &mut Run) -> Result<bool, String> {
     match op {
         "roi_align" => roi_align(run)?,
         "region_geometry" => region_geometry(run)?,
+        "region_embedding" => region_embedding(run)?,
         _ => return Ok(false),
     }
     Ok(true)
@@ -129,5 +131,19 @@ fn region_geometry(run: &mut Run) -> Result<(), String> {
         g.extend([x1, y1, x2, y2, a.r(a.r(x2 - x1) * a.r(y2 - y1))]);
     }
     run.extra("out/g", Array::new(&[boxes.rows(), 5], g));
+    Ok(())
+}
+
+/// The norm of the sum of two projections: of features and of geometry.
+fn region_embedding(run: &mut Run) -> Result<(), String> {
+    let [v, g] = [run.input("v")?, run.input("g")?];
+    let names = Names::plain("");
+    let [features, geometry] = [run.project(v, &names, "feature")?, run.project(g, &names, "geometry")?];
+    let sum = run.tape.add(features, geometry);
+    let affine = Some((run.param("norm.gamma")?, run.param("norm.beta")?));
+    let normed = run.tape.layer_norm(sum, affine, run.num("eps")?);
+    run.out("x", normed.y);
+    run.extra("act/mean", normed.mean);
+    run.extra("act/rstd", normed.rstd);
     Ok(())
 }

@@ -43,7 +43,7 @@ fn exchange(run: &mut Run, x: [Var; 2], f: Var, names: [&str; 2]) -> Result<([Va
 
 fn bottleneck_layer(run: &mut Run) -> Result<(), String> {
     let (x, f) = ([run.input("a")?, run.input("b")?], run.input("f")?);
-    let ([a, b], f) = exchange(run, x, f, ["a", "b"])?;
+    let ([a, b], f) = exchange(run, x, f, ["streams.0", "streams.1"])?;
     run.out("a", a);
     run.out("b", b);
     run.out("f", f);
@@ -52,15 +52,8 @@ fn bottleneck_layer(run: &mut Run) -> Result<(), String> {
 
 fn bottleneck(run: &mut Run) -> Result<(), String> {
     let mut x = [run.input("a")?, run.input("b")?];
-    let shape = Shape::of(run, true)?;
-    let alone = run.int("alone")?;
     for (i, x) in x.iter_mut().enumerate() {
-        let names = Names::plain(&format!("alone.{i}."));
-        let ends = run.has(&format!("param/alone.{i}.norm.gamma"));
-        let shape = Shape { pre: ends, ..shape.clone() };
-        if alone > 0 {
-            *x = stack(run, *x, [alone, 1], (&Mask::default(), &shape), &names)?;
-        }
+        *x = stream(run, *x, &Mask::default(), &format!("alone.{i}"))?;
     }
     let tokens = run.param("tokens")?;
     let first = repeated(&mut run.tape, tokens, x[0]);

@@ -3,7 +3,7 @@
 use super::attention::Names;
 use super::mask::Mask;
 use super::stack::{Looks, Shape, block, stack};
-use crate::{Bug, Run, Var};
+use crate::{Array, Bug, Run, Var};
 
 pub fn compute(op: &str, run: &mut Run) -> Result<bool, String> {
     match op {
@@ -52,21 +52,33 @@ fn joined(run: &mut Run, [a, b]: [Var; 2]) -> Var {
 
 fn early_sum(run: &mut Run) -> Result<(), String> {
     let [a, b] = [run.input("a")?, run.input("b")?];
-    let weights: Vec<f64> = (run.setting("weights").as_array().into_iter().flatten())
-        .filter_map(serde_json::Value::as_f64)
-        .collect();
-    let [u, w] = match (run.tape.how.bug, &weights[..]) {
-        (Some(Bug::SumUnweighted), _) => [1.0; 2],
-        (Some(Bug::SumMean3), [u, w]) => [u * 2.0 / 3.0, w * 2.0 / 3.0],
-        (_, [u, w]) => [*u, *w],
-        _ => return Err("a sum of two streams has two weights".to_string()),
-    };
-    let a = run.tape.kept_scale(a, u);
-    let x = run.tape.add_scaled(a, b, w);
+    let alpha = weights(run)?;
+    let a = run.tape.scaled_by(a, alpha, 0);
+    let b = run.tape.scaled_by(b, alpha, 1);
+    let x = run.tape.add(a, b);
     let mask = Mask::keys(run.maybe_mask("in/a_mask"));
     let z = stream(run, x, &mask, "joint")?;
     run.out("z", z);
     Ok(())
+}
+
+/// The weights of a sum: given, learned, or learned through a softmax.
+fn weights(run: &mut Run) -> Result<Var, String> {
+    let given = run.setting("weights").as_array().into_iter().flatten();
+    let given: Vec<f64> = given.filter_map(serde_json::Value::as_f64).collect();
+    let alpha = match run.word("kind") {
+        "learned" => run.param("weights")?,
+        "softmax" => {
+            let logits = run.param("weights")?;
+            run.tape.probabilities(logits, None)
+        }
+        _ => run.tape.constant(Array::new(&[given.len()], given)),
+    };
+    Ok(match run.tape.how.bug {
+        Some(Bug::SumUnweighted) => run.tape.leaf(Array::new(&[2], vec![1.0; 2])),
+        Some(Bug::SumMean3) => run.tape.kept_scale(alpha, 2.0 / 3.0),
+        _ => alpha,
+    })
 }
 
 fn early_concat(run: &mut Run) -> Result<(), String> {

@@ -33,7 +33,9 @@ impl Tape {
         let soft = p.clone();
         p.iter_mut().zip(&applied.after).for_each(|(p, after)| *p *= after);
         let back = move |t: &Tape, dp: &Array| {
-            let soft = t.recomputed(&soft, &z, &groups, &sums);
+            // Programs for attention do that, those for a plain softmax do not.
+            let soft =
+                if dp.shape.len() == 4 { t.recomputed(&soft, &z, &groups, &sums) } else { soft.clone() };
             let mut ds = Array::zeros(&dp.shape);
             for group in &groups {
                 let dp: Vec<f64> = group.iter().map(|&i| dp.data[i] * applied.after[i]).collect();

@@ -1,5 +1,6 @@
 //! Nodes of arithmetic, element by element.
 
+use crate::tape::Back;
 use crate::{Array, Tape, Var};
 
 impl Tape {
@@ -10,6 +11,11 @@ impl Tape {
 
     /// `a + c b`; `b` repeats if it is shorter.
     pub fn add_scaled(&mut self, a: Var, b: Var, c: f64) -> Var {
+        let (sum, back) = self.sum_of(a, b, c);
+        self.push(sum, vec![a, b], back)
+    }
+
+    fn sum_of(&self, a: Var, b: Var, c: f64) -> (Array, Back) {
         let r = self.how.arithmetic;
         let (x, y) = (self.value(a), self.value(b));
         let n = y.data.len();
@@ -22,7 +28,7 @@ impl Tape {
             }
             vec![d.clone(), db]
         };
-        self.push(sum, vec![a, b], Box::new(back))
+        (sum, Box::new(back))
     }
 
     /// `c x`.
@@ -64,6 +70,22 @@ impl Tape {
 
 /// The same in registers: results that are not stored.
 impl Tape {
+    /// `w_i x` with one number of a vector, kept.
+    pub fn scaled_by(&mut self, x: Var, w: Var, i: usize) -> Var {
+        let r = self.how.arithmetic;
+        let scaled =
+            move |x: &Array, c: f64| Array::new(&x.shape, x.data.iter().map(|x| r.r(c * x)).collect());
+        let y = scaled(self.value(x), self.value(w).data[i]);
+        let back = move |t: &Tape, dy: &Array| {
+            let (x, w) = (t.value(x), t.value(w));
+            let terms: Vec<f64> = x.data.iter().zip(&dy.data).map(|(x, g)| r.r(x * g)).collect();
+            let mut dw = Array::zeros(&w.shape);
+            dw.data[i] = r.sum(&terms);
+            vec![scaled(dy, w.data[i]), dw]
+        };
+        self.keep(y, vec![x, w], Box::new(back))
+    }
+
     /// `c x`, kept.
     pub fn kept_scale(&mut self, x: Var, c: f64) -> Var {
         let r = self.how.arithmetic;
@@ -72,12 +94,9 @@ impl Tape {
         self.keep(y, vec![x], Box::new(move |_, dy| vec![scaled(dy)]))
     }
 
-    /// `a + b` of one shape, kept.
+    /// `a + b`, kept; `b` repeats if it is shorter.
     pub fn kept_sum(&mut self, a: Var, b: Var) -> Var {
-        let r = self.how.arithmetic;
-        let (x, y) = (self.value(a), self.value(b));
-        let list = x.data.iter().zip(&y.data).map(|(x, y)| r.r(x + y)).collect();
-        let sum = Array::new(&x.shape, list);
-        self.keep(sum, vec![a, b], Box::new(|_, dy| vec![dy.clone(), dy.clone()]))
+        let (sum, back) = self.sum_of(a, b, 1.0);
+        self.keep(sum, vec![a, b], back)
     }
 }

@@ -1,0 +1,383 @@
+"""Golden cases of mmt for any backend: one file, NumPy alone.
+
+    import mmt_golden as golden
+
+    for case in golden.load("golden-core", profile="f32", case="linear.*"):
+        out = my_backend(case.op, case.config, case.inputs, case.params, case.cots)
+        print(case.compare(out))                      # {"out/y": array, "grad_in/x": array, ..}
+
+    golden.write("got/linear.affine.normal.safetensors", {"main/out/y": y})
+
+A bundle is a folder: `manifest.json` and one safetensors file for each case. The format is small enough that this file
+reads and writes it by itself. Two ways to judge a backend:
+
+* in Python, with `Case.compare`, or as tests: `pytest -p mmt_golden --mmt-bundle DIR --mmt-backend module:function`;
+* outside, by writing answers with `write` and calling `mmt golden check DIR --got ANSWERS`, which also explains.
+"""
+
+import fnmatch
+import hashlib
+import importlib
+import json
+import os
+import struct
+
+import numpy as np
+
+U_STORE = {"f64": 2.0**-53, "f32": 2.0**-24, "tf32": 2.0**-24, "bf16": 2.0**-8, "f16": 2.0**-11}
+KAPPA_RMS = 4.0
+DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "U8": "u1", "BOOL": "?"}
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def read(path):
+    """The arrays of a safetensors file by name; BF16 becomes float32."""
+    size = os.path.getsize(path)
+    with open(path, "rb") as file:
+        start = file.read(8)
+        if len(start) < 8:
+            raise ValueError(f"{path}: too short for a header")
+        (length,) = struct.unpack("<Q", start)
+        if length > size - 8:
+            raise ValueError(f"{path}: a header of {length} bytes in a file of {size}")
+        header = json.loads(file.read(length))
+        body = file.read()
+    arrays = {}
+    for name, info in header.items():
+        if name == "__metadata__":
+            continue
+        (first, last), dtype = info["data_offsets"], info["dtype"]
+        if not 0 <= first <= last <= len(body):
+            raise ValueError(f"{path}: `{name}` lies outside the file")
+        raw = body[first:last]
+        if dtype == "BF16":
+            bits = np.frombuffer(raw, "<u2").astype(np.uint32) << 16
+            array = bits.view(np.float32)
+        elif dtype in DTYPES:
+            array = np.frombuffer(raw, DTYPES[dtype])
+        else:
+            raise ValueError(f"{path}: `{name}` has the type {dtype}")
+        if array.size != int(np.prod(info["shape"], dtype=np.int64)):
+            raise ValueError(f"{path}: the shape of `{name}` is not that of its bytes")
+        arrays[name] = array.reshape(info["shape"])
+    return arrays
+
+
+def write(path, arrays):
+    """Writes arrays as a safetensors file, to a temporary name first."""
+    kinds = {np.dtype(v): k for k, v in DTYPES.items()}
+    header, body = {}, b""
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name])
+        if array.dtype not in kinds:
+            raise ValueError(f"`{name}` has the type {array.dtype}")
+        raw = array.tobytes()  # row-major, whatever the strides
+        header[name] = {
+            "dtype": kinds[array.dtype],
+            "shape": list(array.shape),
+            "data_offsets": [len(body), len(body) + len(raw)],
+        }
+        body += raw
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(f"{path}.part", "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + body)
+    os.replace(f"{path}.part", path)
+
+
+# --- cases ------------------------------------------------------------------------------------------------------------
+
+
+class Case:
+    """One computation: what goes in, and what has to come out."""
+
+    def __init__(self, folder, entry, profile="f32", layout="mmt"):
+        self.entry, self.profile, self.layout = entry, profile, layout
+        self.id, self.op, self.config = entry["id"], entry["op"], entry["config"]
+        self.path = os.path.join(folder, entry["file"])
+        arrays = {key[5:]: array for key, array in read(self.path).items() if key.startswith("main/")}
+        self.tolerances = {key: array for key, array in arrays.items() if key.startswith("tol/")}
+        self.arrays = {key: array for key, array in arrays.items() if not key.startswith("tol/")}
+
+    def __repr__(self):
+        return f"<{self.id} {self.profile}>"
+
+    def section(self, name):
+        """The arrays of a section by name: `in`, `param`, `buf`, `cot`, `out`, `act`, `grad_in`, .."""
+        cut = len(name) + 1
+        found = {k[cut:]: v for k, v in self.arrays.items() if k.startswith(f"{name}/")}
+        turned = self.layout == "torch" and name in ("param", "grad_param")
+        return {k: v.T if turned and linear_weight(k, v) else v for k, v in found.items()}
+
+    inputs = property(lambda self: self.section("in"))
+    params = property(lambda self: self.section("param"))
+    buffers = property(lambda self: self.section("buf"))
+    cots = property(lambda self: self.section("cot"))
+
+    @property
+    def wanted(self):
+        """The keys that an answer has to have: outputs and gradients, without intermediates."""
+        tensors = self.entry.get("tensors", [])
+        listed = [t["key"][5:] for t in tensors if t.get("required_at", "never") != "never"]
+        sections = ("out/", "loss/", "grad_in/", "grad_param/", "opt/")
+        return listed or [key for key in self.arrays if key.startswith(sections)]
+
+    @property
+    def gradients(self):
+        """Names of inputs and parameters that have a gradient: `in/x`, `param/weight`."""
+        return [key[5:] for key in self.arrays if key.startswith("grad_in/") or key.startswith("grad_param/")]
+
+    def checked(self):
+        """The keys that this profile has tolerances for."""
+        head = f"tol/{self.profile}/"
+        return [key[len(head) :] for key in self.tolerances if key.startswith(head)]
+
+    def tolerance(self, key):
+        """The tolerance of every element of a tensor; None where the profile does not check it."""
+        tol = self.tolerances.get(f"tol/{self.profile}/{key}")
+        return None if tol is None else np.broadcast_to(tol.astype(np.float64), self.arrays[key].shape)
+
+    def tensors(self, device="cpu", dtype=None, framework="torch"):
+        """All inputs, parameters, buffers and cotangents as tensors of torch or arrays of jax."""
+        keys = [k for k in self.arrays if k.split("/")[0] in ("in", "param", "buf", "cot")]
+        if framework == "jax":
+            import jax.numpy as jnp
+
+            return {k: jnp.asarray(self.arrays[k], dtype if self.arrays[k].dtype.kind == "f" else None) for k in keys}
+        import torch
+
+        def tensor(array):
+            t = torch.from_numpy(array.copy())
+            return t.to(device, dtype if t.is_floating_point() else None)
+
+        return {k: tensor(self.arrays[k]) for k in keys}
+
+    def compare(self, answer, missing="fail"):
+        """Holds an answer, short keys or with `main/`, against the truth."""
+        answer = {k[5:] if k.startswith("main/") else k: v for k, v in answer.items()}
+        rows = []
+        for key in sorted(set(self.wanted) | (set(answer) & set(self.arrays)), key=self.order):
+            if self.tolerance(key) is None:
+                continue
+            if key in answer:
+                rows.append(self.one(key, np.asarray(answer[key])))
+            elif missing == "fail":
+                rows.append({"key": key, "status": "missing", "score": float("inf")})
+        rows += [{"key": k, "status": "extra", "score": 0.0} for k in sorted(set(answer) - set(self.arrays))]
+        return Report(self, rows)
+
+    def order(self, key):
+        """Forward first, as it was computed; then gradients from the end to the start."""
+        keys = list(self.arrays)
+        return (key.startswith("grad"), keys.index(key) if key in keys else len(keys))
+
+    def one(self, key, got):
+        want, tol = self.arrays[key], self.tolerance(key)
+        if self.layout == "torch" and key.startswith("grad_param/") and linear_weight(key[11:], want):
+            got = got.T
+        if got.shape != want.shape:
+            return {"key": key, "status": "shape", "score": float("inf"), "got": got.shape, "want": want.shape}
+        if want.dtype.kind in "ib":
+            bad = int(np.sum(got != want))
+            return {"key": key, "status": "fail" if bad else "pass", "score": float("inf") if bad else 0.0}
+        x, y = got.astype(np.float64), want
+        with np.errstate(all="ignore"):
+            error = np.abs(x - y)
+            score = np.where(error == 0, 0.0, error / tol)
+        same = (np.isnan(x) & np.isnan(y)) | (np.isinf(y) & (x == y))
+        score = np.where(same, 0.0, np.where(np.isnan(score), np.inf, score))
+        worst = int(np.argmax(score)) if score.size else 0
+        index = tuple(int(i) for i in np.unravel_index(worst, y.shape)) if y.ndim else ()
+        top = float(score.reshape(-1)[worst]) if score.size else 0.0
+        row = {"key": key, "score": top, "n_bad": int(np.sum(score > 1)), "n": int(y.size), "index": index}
+        row["rms"] = self.rms(key, error, y)
+        row["status"] = "fail" if top > 1 or row["rms"] > 1 else "pass"
+        if score.size:
+            row.update(got=float(x[index]), want=float(y[index]), tol=float(tol[index]))
+        if row["status"] == "fail":
+            row["hint"] = hint(x, y, self.config)
+        return row
+
+    def rms(self, key, error, y):
+        """The second check, for 64 elements or more: the mean error beyond rounding, in units of four sigmas."""
+        stats = [t for t in self.entry.get("tensors", []) if t["key"] == f"main/{key}"]
+        sigma = stats[0].get("profiles", {}).get(self.profile, {}).get("rms_sigma") if stats else None
+        if not sigma or y.size < 64 or not np.all(np.isfinite(error)):
+            return 0.0
+        beyond = np.maximum(error - U_STORE[self.profile] * np.abs(y), 0)
+        return float(np.sqrt(np.mean(beyond**2)) / (KAPPA_RMS * sigma))
+
+    def layouts(self):
+        """The inputs through other strides: `contiguous`, `transposed`, `sliced` with NaN between the numbers."""
+        yield "contiguous", self.inputs
+        yield "transposed", {k: strided(v, "transposed") for k, v in self.inputs.items()}
+        yield "sliced", {k: strided(v, "sliced") for k, v in self.inputs.items()}
+
+
+def linear_weight(name, array):
+    """Weights of linear maps, which torch keeps as [out, in]."""
+    return array.ndim == 2 and (name == "weight" or name.endswith(".weight"))
+
+
+def strided(array, layout):
+    """The same numbers behind other strides."""
+    if array.dtype.kind != "f" or array.ndim < 2:
+        return array
+    if layout == "transposed":
+        return np.ascontiguousarray(array.swapaxes(-1, -2)).swapaxes(-1, -2)
+    wide = np.full(array.shape[:-1] + (2 * array.shape[-1] + 1,), np.nan, array.dtype)
+    wide[..., 1::2] = array
+    return wide[..., 1::2]
+
+
+def hint(x, y, config):
+    """What a wrong tensor looks like, in a few words; empty if like nothing known."""
+    if not np.all(np.isfinite(x)):
+        return f"{int(np.sum(~np.isfinite(x)))} numbers are not finite"
+    if not np.any(x):
+        return "all zero"
+    if x.size > 1 and np.ptp(x) == 0:
+        return "constant"
+    if np.allclose(x, -y, rtol=1e-4):
+        return "negated"
+    for axis in range(y.ndim):
+        for step in (-1, 1):
+            if y.shape[axis] > 2 and np.allclose(x, np.roll(y, step, axis), rtol=1e-4):
+                return f"shifted by {step} along axis {axis}"
+    size = float(np.sum(y * y))
+    c = float(np.sum(x * y)) / size if size else 0.0
+    if size and np.allclose(x, c * y, rtol=1e-3, atol=1e-3 * np.sqrt(size / y.size)):
+        numbers = {f"{n}^{p}": v**p for n, v in config.items() if type(v) in (int, float) and v for p in (0.5, -0.5, 1, -1, 2)}
+        near = [name for name, value in numbers.items() if abs(value - c) < 1e-3 * abs(c)]
+        return "" if abs(c - 1) < 1e-3 else f"{c:.4g} x want" + (f" = {near[0]}" if near else "")
+    return ""
+
+
+class Report:
+    """What came of one case."""
+
+    def __init__(self, case, rows):
+        self.case, self.rows = case, rows
+
+    ok = property(lambda self: all(r["status"] in ("pass", "extra") for r in self.rows))
+    score = property(lambda self: max((r["score"] for r in self.rows), default=0.0))
+
+    def __str__(self):
+        word = "pass" if self.ok else "FAIL"
+        lines = [f"{word} {self.case.id}  {self.case.profile}  score {self.score:.3g}"]
+        for r in [r for r in self.rows if r["status"] not in ("pass", "extra")]:
+            where = f" at {r['index']} got {r['got']:.9g} want {r['want']:.9g}" if "tol" in r else ""
+            lines.append(f"  {r['key']:<24} {r['status']:<8} score {r['score']:.3g}{where}")
+            if r.get("hint"):
+                lines.append(f"    looks like: {r['hint']}")
+        return "\n".join(lines)
+
+
+def manifest(folder):
+    """The manifest of a bundle, of a version that this file reads."""
+    with open(os.path.join(folder, "manifest.json"), encoding="utf-8") as file:
+        m = json.load(file)
+    if m.get("schema") != "mmt-golden/1":
+        raise ValueError(f"{folder}: schema {m.get('schema')!r}, known is mmt-golden/1")
+    for entry in m["cases"]:
+        if entry["file"].startswith("/") or ".." in entry["file"]:
+            raise ValueError(f"{folder}: a file outside the bundle: {entry['file']}")
+    return m
+
+
+def load(folder, profile="f32", case="*", level=None, family=None, tier=None, layout="mmt"):
+    """The cases of a bundle that have tolerances for a profile, one after the other."""
+    for entry in manifest(folder)["cases"]:
+        wanted = ((level, "level"), (family, "family"), (tier, "tier"))
+        if entry.get("status", "active") != "active" or any(w and entry[k] != w for w, k in wanted):
+            continue
+        if fnmatch.fnmatch(entry["id"], case):
+            found = Case(folder, entry, profile, layout)
+            if found.checked():
+                yield found
+
+
+def find(path, profile="f32"):
+    """The case of one file of a bundle: the manifest lies in a folder above it."""
+    folder = os.path.dirname(os.path.abspath(path))
+    while not os.path.isfile(os.path.join(folder, "manifest.json")):
+        if folder == os.path.dirname(folder):
+            raise ValueError(f"{path}: no manifest.json above it")
+        folder = os.path.dirname(folder)
+    name = os.path.relpath(os.path.abspath(path), folder).replace(os.sep, "/")
+    entries = [e for e in manifest(folder)["cases"] if e["file"] == name]
+    if not entries:
+        raise ValueError(f"{path}: not in the manifest")
+    return Case(folder, entries[0], profile)
+
+
+def digest(arrays):
+    """A fingerprint of arrays, to see whether a backend writes to its inputs."""
+    text = hashlib.sha256()
+    for key in sorted(arrays):
+        text.update(key.encode() + np.ascontiguousarray(arrays[key]).tobytes())
+    return text.hexdigest()
+
+
+def run(case, backend):
+    """Runs a backend twice: the report, and what is suspicious about it. None if it does not know the operation."""
+    notes, before = [], digest(case.arrays)
+    answer = backend(case)
+    if answer is None:
+        return None
+    if digest(case.arrays) != before:
+        raise AssertionError(f"{case.id}: the backend writes to its inputs")
+    again = backend(case)
+    if digest(answer) != digest(again):
+        notes.append("not the same bits twice")
+    return case.compare(answer), notes
+
+
+# --- pytest -----------------------------------------------------------------------------------------------------------
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("mmt-golden")
+    group.addoption("--mmt-bundle", help="folder of a bundle")
+    group.addoption("--mmt-backend", help="module:function from a case to its answer, or None")
+    group.addoption("--mmt-profile", default="f32", help="f64, f32, tf32, bf16 or f16")
+    group.addoption("--mmt-case", default="*", help="which cases, with * and ?")
+
+
+def pytest_collection(session):
+    """One test for each case, without any test file."""
+    import pytest
+
+    option = session.config.getoption
+    if not option("--mmt-bundle"):
+        return
+    module, name = option("--mmt-backend").split(":")
+    backend = getattr(importlib.import_module(module), name)
+
+    class Item(pytest.Item):
+        def runtest(self):
+            ran = run(self.case, backend)
+            if ran is None:
+                pytest.skip("not supported")
+            if not ran[0].ok:
+                raise AssertionError(str(ran[0]))
+
+        def repr_failure(self, info):
+            return str(info.value)
+
+        def reportinfo(self):
+            return self.case.path, None, self.case.id
+
+    cases = load(option("--mmt-bundle"), option("--mmt-profile"), option("--mmt-case"))
+    session.items = [_item(Item, session, case) for case in cases]
+    session.testscollected = len(session.items)
+    return True
+
+
+def _item(kind, session, case):
+    item = kind.from_parent(session, name=case.id)
+    item.case = case
+    return item
