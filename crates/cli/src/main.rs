@@ -24,7 +24,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::json;
 
 use crate::failure::{Code, Done, Failure};
@@ -76,7 +76,7 @@ fn run(verb: &Verb, terminal: &Terminal) -> Done {
         Verb::Train(args) => train::run(args, terminal),
         Verb::Parity(args) => parity::run(args, terminal),
         Verb::Bench(args) => bench::run(args, terminal),
-        Verb::Completions(args) => completions::run(args, terminal, &mut Program::command()),
+        Verb::Completions(args) => completions::run(args, terminal, &mut command()),
     }
 }
 
@@ -92,7 +92,8 @@ fn start_threads(count: usize) -> Result<(), Failure> {
 const STACK: usize = 8 << 20;
 
 fn main() -> ExitCode {
-    let Program { verb, options } = Program::parse();
+    let Program { verb, options } =
+        Program::from_arg_matches(&command().get_matches()).unwrap_or_else(|e| e.exit());
     let verb = verb.unwrap_or(Verb::Tour(tour::Args::default()));
     match start_threads(options.threads.map_or(0, usize::from)) {
         // Inside of the pool: a loop that is split then wakes one thread less, and nobody waits for all of them.
@@ -102,6 +103,14 @@ fn main() -> ExitCode {
         }),
         Err(failure) => end(Err(failure), &Terminal::new(options)),
     }
+}
+
+/// The command line of the program, in which `-1` is a number and never an option.
+fn command() -> clap::Command {
+    fn with_negative_numbers(command: clap::Command) -> clap::Command {
+        command.allow_negative_numbers(true).mut_subcommands(with_negative_numbers)
+    }
+    with_negative_numbers(Program::command())
 }
 
 /// The exit code, once everything is said.

@@ -1,5 +1,6 @@
 //! The only place that writes to the terminal: lines, tables, events, progress.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -91,6 +92,7 @@ pub struct Terminal {
     /// The global options.
     pub options: Options,
     ascii: bool,
+    plain: bool,
     stdout: RefCell<anstream::AutoStream<io::Stdout>>,
 }
 
@@ -103,8 +105,9 @@ impl Terminal {
             Color::Never => anstream::ColorChoice::Never,
         }
         .write_global();
-        let stdout = RefCell::new(anstream::AutoStream::auto(io::stdout()));
-        Terminal { options, ascii: !locale_is_utf8(), stdout }
+        let stdout = anstream::AutoStream::auto(io::stdout());
+        let plain = stdout.current_choice() == anstream::ColorChoice::Never;
+        Terminal { options, ascii: !locale_is_utf8(), plain, stdout: RefCell::new(stdout) }
     }
 
     /// The first line: version, number type, threads, seed. `note` follows if it is not empty.
@@ -150,8 +153,10 @@ impl Terminal {
         }
         let text = text.to_string();
         let text = if self.ascii { ascii(&text) } else { text };
-        let mut stdout = self.stdout.borrow_mut();
-        Ok(stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n"))?)
+        if self.plain {
+            return Ok(writeln!(io::stdout(), "{}", unpainted(&text))?);
+        }
+        Ok(writeln!(self.stdout.borrow_mut(), "{text}")?)
     }
 
     /// Advice: a line that `--quiet` leaves out.
@@ -352,10 +357,15 @@ pub fn table(align: &[Align], rows: &[Vec<String>]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
+/// A text without its styles.
+fn unpainted(text: &str) -> Cow<'_, str> {
+    // Most have none, and the search for one byte is much faster than the parser.
+    if text.contains('\x1b') { anstream::adapter::strip_str(text).to_string().into() } else { text.into() }
+}
+
 /// How many columns a text takes: styles and combining marks take none.
 pub fn columns(text: &str) -> usize {
-    let plain = anstream::adapter::strip_str(text).to_string();
-    plain.chars().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).count()
+    unpainted(text).chars().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).count()
 }
 
 /// `text`, shortened to at most `width` columns.

@@ -64,6 +64,27 @@ fn the_numbers_of_the_reader_are_used() {
 }
 
 #[test]
+fn a_gradient_that_overflows_is_refused_by_name() {
+    let large = ["--set", "V=1e200,0;0,1;1,0", "--set", "dO=1e200,0;0,1"];
+    assert!(shown(&[&["explain", "eq-1.1"], &large[..]].concat()).contains("O = P V"));
+    let (code, error) = refused(&[&["explain", "eq-1.1", "--backward"], &large[..]].concat());
+    assert_eq!(code, 2);
+    assert!(
+        error.starts_with(
+            "error: eq-1.1-attention: dQ is not a finite number: the inputs are too large for f64"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_negative_number_is_a_number_and_not_an_option() {
+    let (code, error) = refused(&["equations", "--threads", "-1"]);
+    assert_eq!(code, 2);
+    assert!(error.contains("invalid value '-1' for '--threads <N>'"), "{error}");
+}
+
+#[test]
 fn a_dropped_term_is_seen_by_the_check() {
     for (id, flag) in [
         ("eq-1.1", "--drop-rowsum"),

@@ -172,6 +172,10 @@ fn explain<L: Lesson>(args: &Args, terminal: &Terminal) -> Done {
     let arrays: Vec<Array2<f64>> = inputs.iter().map(|input| input.array.clone()).collect();
     let lecture = L::teach(&arrays, &settings)?;
     let backward = args.backward || settings.dropped.is_some();
+    if backward {
+        let endless = lecture.gradients.iter().position(|gradient| !gradient.iter().all(|x| x.is_finite()));
+        endless.map_or(Ok(()), |i| Err(too_large::<L>(inputs[i].name)))?;
+    }
     terminal.start_only(Precision::F64, "explain")?;
     let names = &inputs[..inputs.len() - 1];
     let shape = |input: &Input| format!("{}: {}x{}", input.name, input.array.nrows(), input.array.ncols());
@@ -230,6 +234,12 @@ fn explain<L: Lesson>(args: &Args, terminal: &Terminal) -> Done {
         terminal.line(format_args!("  try       {}", advice::<L>(&inputs[0], backward)))?;
     }
     Ok(if agree { Code::Ok } else { Code::CheckFailed })
+}
+
+/// The forward of these numbers is finite, and a product of the backward is not.
+fn too_large<L: Lesson>(name: &str) -> Failure {
+    let message = format!("{}: d{name} is not a finite number: the inputs are too large for f64", L::ID);
+    Failure::usage(message).hint("smaller numbers with --set, or without --backward")
 }
 
 fn settings<L: Lesson>(args: &Args) -> std::result::Result<Settings, Failure> {

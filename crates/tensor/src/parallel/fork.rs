@@ -32,11 +32,18 @@ pub(super) fn worth_a_fork(count: usize, cost: usize) -> bool {
 /// for the same reason; each call of one is a piece of work that is worth a fork.
 fn fork(count: usize, f: &(dyn Fn(usize) + Sync)) {
     (0..count).into_par_iter().for_each(|i| {
-        // Put back as it was: a thread that waits may run a task of another loop.
-        let before = BUSY.replace(BUSY.get() || count >= rayon::current_num_threads());
+        let _before = Busy(BUSY.replace(BUSY.get() || count >= rayon::current_num_threads()));
         f(i);
-        BUSY.set(before);
     });
+}
+
+/// Puts [`BUSY`] back as it was, even if the task panics: a thread that waits may run a task of another loop.
+struct Busy(bool);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        BUSY.set(self.0);
+    }
 }
 
 /// [`fork`] over pieces of work that are handed over: `f(i, parts[i])`.
