@@ -6,19 +6,18 @@ mod inputs;
 mod layer_norm;
 mod multi_head;
 mod sheet;
+mod show;
 mod softmax;
 
 use clap::ValueEnum;
-use mmt_equations::{errata, register};
-use mmt_tensor::ops::sum::dot;
-use mmt_tensor::{Dual, Real, Result};
+use mmt_equations::register;
+use mmt_tensor::{Real, Result};
 use ndarray::Array2;
-use serde_json::{Value, json};
 
-use crate::equations::{card, place, unknown};
-use crate::failure::{Code, Done, Failure};
+use crate::equations::unknown;
+use crate::failure::{Done, Failure};
 use crate::names::selects;
-use crate::terminal::{BAD, BOLD, GOOD, Precision, Terminal, paint};
+use crate::terminal::Terminal;
 use inputs::Input;
 use sheet::Sheet;
 
@@ -145,7 +144,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
         ($($lesson:ty),*) => {$(
             ids.push(<$lesson>::ID);
             if done.is_none() && selects(&args.id, <$lesson>::ID) {
-                done = Some(explain::<$lesson>(args, terminal));
+                done = Some(show::explain::<$lesson>(args, terminal));
             }
         )*};
     }
@@ -164,82 +163,6 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
         ))),
         None => Err(unknown(&args.id)),
     })
-}
-
-fn explain<L: Lesson>(args: &Args, terminal: &Terminal) -> Done {
-    let settings = settings::<L>(args)?;
-    let inputs = inputs::set(L::ID, L::inputs(&settings), &args.set)?;
-    let arrays: Vec<Array2<f64>> = inputs.iter().map(|input| input.array.clone()).collect();
-    let lecture = L::teach(&arrays, &settings)?;
-    let backward = args.backward || settings.dropped.is_some();
-    if backward {
-        let endless = lecture.gradients.iter().position(|gradient| !gradient.iter().all(|x| x.is_finite()));
-        endless.map_or(Ok(()), |i| Err(too_large::<L>(inputs[i].name)))?;
-    }
-    terminal.start_only(Precision::F64, "explain")?;
-    let names = &inputs[..inputs.len() - 1];
-    let shape = |input: &Input| format!("{}: {}x{}", input.name, input.array.nrows(), input.array.ncols());
-    let shapes: Vec<String> = names.iter().map(shape).collect();
-    for line in crate::terminal::wrap_with(
-        &[vec![paint(BOLD, L::NAME)], shapes, vec![lecture.note.clone()]].concat(),
-        "   ",
-        80,
-    ) {
-        terminal.line(line)?;
-    }
-    terminal.line("")?;
-    print(terminal, "forward", &lecture.forward)?;
-    let mut agree = true;
-    let mut fields = json!({ "id": L::ID, "inputs": named(&inputs), "forward": lecture.forward.json() });
-    if backward {
-        terminal.line("")?;
-        print(terminal, &format!("backward  given {}", inputs[inputs.len() - 1].name), &lecture.backward)?;
-        terminal.line("")?;
-        let verdict = check::<L>(&inputs, &lecture.gradients, &settings)?;
-        agree = verdict.is_none();
-        let all: Vec<String> = names.iter().map(|input| format!("d{}", input.name)).collect();
-        match &verdict {
-            None => terminal.line(format_args!(
-                "  check     {} against dual numbers, within 1e-12   {}",
-                all.join(", "),
-                paint(GOOD, "ok")
-            ))?,
-            Some(wrong) => {
-                if let Some(term) = settings.dropped {
-                    terminal.line(format_args!("  dropped   the {}", term.name()))?;
-                }
-                terminal.line(format_args!("  check     {wrong}   {}", paint(BAD, "WRONG")))?;
-            }
-        }
-        fields["backward"] = lecture.backward.json();
-        fields["wrong"] = json!(verdict);
-    }
-    terminal.event("explain", fields)?;
-    let card = card(L::ID).unwrap_or_default();
-    if args.tex {
-        for formula in card.formulas() {
-            for line in formula.lines() {
-                terminal.line(format_args!("  tex       {line}"))?;
-            }
-        }
-    }
-    if !card.file.is_empty() {
-        terminal.line(format_args!("  code      {}", place(&card)))?;
-    }
-    terminal.line(format_args!("  tests     mmt verify {}", L::ID))?;
-    for erratum in errata().filter(|erratum| erratum.equation == L::ID) {
-        terminal.line(format_args!("  erratum   mmt errata show {}", erratum.id))?;
-    }
-    if !terminal.options.quiet {
-        terminal.line(format_args!("  try       {}", advice::<L>(&inputs[0], backward)))?;
-    }
-    Ok(if agree { Code::Ok } else { Code::CheckFailed })
-}
-
-/// The forward of these numbers is finite, and a product of the backward is not.
-fn too_large<L: Lesson>(name: &str) -> Failure {
-    let message = format!("{}: d{name} is not a finite number: the inputs are too large for f64", L::ID);
-    Failure::usage(message).hint("smaller numbers with --set, or without --backward")
 }
 
 fn settings<L: Lesson>(args: &Args) -> std::result::Result<Settings, Failure> {
@@ -268,61 +191,4 @@ fn settings<L: Lesson>(args: &Args) -> std::result::Result<Settings, Failure> {
         causal: args.mask == Some(MaskKind::Causal),
         dropped: first,
     })
-}
-
-fn print(terminal: &Terminal, name: &str, sheet: &Sheet) -> std::result::Result<(), Failure> {
-    terminal.line(format_args!("  {}", paint(BOLD, name)))?;
-    sheet.lines().iter().try_for_each(|line| terminal.line(line))
-}
-
-fn named(inputs: &[Input]) -> Value {
-    inputs.iter().map(|input| (input.name.to_string(), sheet::rows(&input.array))).collect()
-}
-
-fn advice<L: Lesson>(first: &Input, backward: bool) -> String {
-    let row = |i: usize| {
-        let numbers: Vec<&str> = (0..first.array.ncols()).map(|j| if i == j { "1" } else { "0" }).collect();
-        numbers.join(",")
-    };
-    let rows: Vec<String> = (0..first.array.nrows()).map(row).collect();
-    let mut advice = vec![format!("--set '{}={}'", first.name, rows.join(";"))];
-    advice.extend((!backward).then(|| "--backward".to_string()));
-    advice.extend(L::MASKED.then(|| "--mask causal".to_string()));
-    advice.extend(L::TERMS.first().map(|term| {
-        let flag = match term {
-            Term::Rowsum => "--drop-rowsum",
-            Term::Scale => "--drop-scale",
-            Term::Mean => "--drop-mean",
-        };
-        flag.to_string()
-    }));
-    advice.push("--tex".to_string());
-    advice.join("   ")
-}
-
-/// The first gradient that is not the exact derivative, entry by entry: dual numbers with a tangent of one.
-fn check<L: Lesson>(
-    inputs: &[Input],
-    gradients: &[Array2<f64>],
-    settings: &Settings,
-) -> std::result::Result<Option<String>, Failure> {
-    let dy: Vec<f64> = inputs[inputs.len() - 1].array.iter().copied().collect();
-    let point: Vec<Array2<Dual>> = inputs.iter().map(|input| input.array.mapv(Dual::of)).collect();
-    for (i, hand) in gradients.iter().enumerate() {
-        for ((row, column), &hand) in hand.indexed_iter() {
-            let mut moved = point.clone();
-            moved[i][(row, column)].tangent = 1.0;
-            let tangents: Vec<f64> = L::forward(&moved, settings)?.iter().map(|y| y.tangent).collect();
-            let exact = dot(&dy, &tangents);
-            // Not `>`: a NaN is wrong as well.
-            let close = (hand - exact).abs() <= 1e-12 * (1.0 + exact.abs());
-            if !close {
-                let name = inputs[i].name;
-                return Ok(Some(format!(
-                    "d{name}[{row},{column}] is {hand:.4} by hand and {exact:.4} exactly (dual numbers)"
-                )));
-            }
-        }
-    }
-    Ok(None)
 }
