@@ -16,6 +16,8 @@ pub enum Code {
     Usage = 2,
     /// A file or a folder is invalid.
     InvalidData = 3,
+    /// It was interrupted, and can go on.
+    Incomplete = 4,
     /// Nothing to do: no row, case or example fits.
     NothingSelected = 6,
 }

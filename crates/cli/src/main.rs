@@ -3,17 +3,22 @@
 //! One file per verb: a struct `Args` for clap, whose doc comment is the help, and
 //! `run(&Args, &Terminal) -> Done`. Only `terminal.rs` writes to the terminal.
 
+mod attend;
 mod bench;
 mod completions;
 mod data;
 mod draw;
 mod equations;
 mod errata;
+mod eval;
+mod experiment;
 mod explain;
 mod failure;
+mod interrupt;
 mod names;
 mod parity;
 mod progress;
+mod runs;
 mod terminal;
 mod tokens;
 mod tokens_seen;
@@ -37,7 +42,7 @@ static ALLOCATOR: mmt_tensor::alloc::Recycling = mmt_tensor::alloc::Recycling;
 /// Multimodal Transformers: every formula forward and backward, proved by tests
 ///
 /// Without a verb: the tour. Exit codes: 0 done and every check passed, 1 a check failed, 2 the command line is wrong, 3 a file is invalid,
-/// 6 nothing is selected.
+/// 4 it was interrupted, 6 nothing is selected.
 #[derive(Parser, Debug)]
 #[command(name = "mmt", version, max_term_width = 100)]
 struct Program {
@@ -58,6 +63,9 @@ enum Verb {
     Data(data::Args),
     Tokens(tokens::Args),
     Train(train::Args),
+    Eval(eval::Args),
+    Attend(attend::Args),
+    Experiment(experiment::Args),
     Parity(parity::Args),
     Bench(bench::Args),
     Completions(completions::Args),
@@ -74,6 +82,9 @@ fn run(verb: &Verb, terminal: &Terminal) -> Done {
         Verb::Data(args) => data::run(args, terminal),
         Verb::Tokens(args) => tokens::run(args, terminal),
         Verb::Train(args) => train::run(args, terminal),
+        Verb::Eval(args) => eval::run(args, terminal),
+        Verb::Attend(args) => attend::run(args, terminal),
+        Verb::Experiment(args) => experiment::run(args, terminal),
         Verb::Parity(args) => parity::run(args, terminal),
         Verb::Bench(args) => bench::run(args, terminal),
         Verb::Completions(args) => completions::run(args, terminal, &mut command()),

@@ -2,6 +2,7 @@
 //!
 //! A page is one file of HTML with inline SVG and MathML: no script, no font, no link that loads anything.
 
+pub mod experiment;
 pub mod figures;
 pub mod file;
 pub mod html;

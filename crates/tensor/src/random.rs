@@ -22,6 +22,11 @@ impl Random {
         Random { state: seed }
     }
 
+    /// Where the stream is: [`Random::seed`] of this number goes on from here.
+    pub fn state(&self) -> u64 {
+        self.state
+    }
+
     /// Independent numbers from `[-bound, bound)`.
     pub fn uniform<R: Real, Sh: ShapeBuilder>(&mut self, shape: Sh, bound: f64) -> Array<R, Sh::Dim> {
         let distribution = Uniform::new(-bound, bound).expect("a positive, finite bound");
@@ -95,5 +100,13 @@ mod tests {
         let mut random = Random::seed(1234567);
         assert_eq!(random.next_u64(), 6457827717110365317);
         assert_eq!(random.next_u64(), 3203168211198807973);
+    }
+
+    #[test]
+    fn a_stream_goes_on_from_its_state() {
+        let mut random = Random::seed(3);
+        random.next_u64();
+        let mut later = Random::seed(random.state());
+        assert_eq!(later.next_u64(), random.next_u64());
     }
 }

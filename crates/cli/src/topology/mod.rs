@@ -1,18 +1,19 @@
 //! `mmt topology`: combinations of modalities as expressions, with what they are and what they cost.
 
 mod known;
+pub mod picture;
+mod rails;
+mod show;
 
 use mmt_equations::checks::topology::gradient_check;
-use mmt_fusion::topology::{
-    Cost, Inputs, NAMED, Program, Sequence, Shape, Sizes, Timing, kinds, provenance, taxonomy,
-};
+use mmt_fusion::topology::{Cost, Inputs, NAMED, Program, Sequence, Shape, Sizes, kinds};
 use mmt_tensor::testing::shake;
 use mmt_tensor::{Dual, Ragged, Random};
 use serde_json::json;
 
 use self::known::{Known, What};
 use crate::failure::{Code, Done, Failure};
-use crate::terminal::{Align, BAD, BOLD, GOOD, Precision, Terminal, paint, shorten, table, wrap};
+use crate::terminal::{Align, BAD, GOOD, Precision, Terminal, paint, shorten, table};
 
 /// Topologies of fusion: shapes, who influences whom, labels and exact costs of any expression
 #[derive(clap::Args, Debug)]
@@ -26,7 +27,13 @@ enum Action {
     /// List the named topologies
     List,
     /// Show every node of a topology: shape, whose tokens, who influences them; and its labels and cost
-    Show(What),
+    Show {
+        #[command(flatten)]
+        what: What,
+        /// Write the drawing DIR/topology.svg, in the colors of the modalities that influence each token
+        #[arg(long)]
+        svg: bool,
+    },
     /// Check types and parameters, and hold the gradients against dual numbers in small sizes
     Check(What),
     /// Show what every node costs: operations, activations, parameters
@@ -37,7 +44,7 @@ enum Action {
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
     match &args.action {
         None | Some(Action::List) => list(terminal),
-        Some(Action::Show(what)) => show(&Known::of(what)?, terminal),
+        Some(Action::Show { what, svg }) => show::run(&Known::of(what)?, *svg, terminal),
         Some(Action::Check(what)) => check(&Known::of(what)?, terminal),
         Some(Action::Cost(what)) => costs(&Known::of(what)?, terminal),
     }
@@ -65,70 +72,6 @@ fn size_of(shape: &Shape) -> String {
         Shape::Sequence(sequence) => one(sequence),
         Shape::Pair(a, b) => format!("{}, {}", one(a), one(b)),
     }
-}
-
-fn show(known: &Known, terminal: &Terminal) -> Done {
-    terminal.start_only(Precision::F64, "topology")?;
-    for line in wrap(&known.topology.to_string(), 76) {
-        terminal.line(paint(BOLD, line))?;
-    }
-    terminal.line("")?;
-    let influence = provenance(&known.topology, &known.shapes);
-    let mut cells =
-        vec![["node", "expression", "shape", "tokens of", "influenced by"].map(String::from).to_vec()];
-    for (i, place) in known.places.iter().enumerate() {
-        let own = match &known.shapes[i] {
-            Shape::Sequence(s) | Shape::Pair(s, _) => {
-                let names = s.segments.iter().map(|s| set(s.origin.iter()));
-                names.collect::<Vec<_>>().join(" ")
-            }
-        };
-        let by = influence[i][0].iter().map(|known| set(known.iter())).collect::<Vec<_>>().join(" ");
-        let fields = json!({ "node": i, "expression": place, "shape": size_of(&known.shapes[i]), "tokens_of": own,
-            "influenced_by": by });
-        terminal.event("node", fields)?;
-        cells.push(vec![i.to_string(), shorten(place, 30), size_of(&known.shapes[i]), own, by]);
-    }
-    for line in table(&[Align::Right, Align::Left, Align::Left, Align::Left, Align::Left], &cells) {
-        terminal.line(line)?;
-    }
-    terminal.line("")?;
-    labels(known, terminal)?;
-    known.warn(terminal)?;
-    Ok(Code::Ok)
-}
-
-/// `a+t`, or `_` for nobody.
-fn set<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    let names: Vec<&str> = names.map(String::as_str).collect();
-    if names.is_empty() { "_".to_string() } else { names.join("+") }
-}
-
-fn labels(known: &Known, terminal: &Terminal) -> Result<(), Failure> {
-    let Cost { flops, activations, parameters } = known.all;
-    if let Ok(labels) = taxonomy(&known.topology, &known.shapes) {
-        let (stream, position) = (format!("{:?}", labels.stream).to_lowercase(), labels.position());
-        let timing = match labels.timing {
-            Timing::None => "no interaction".to_string(),
-            timing => format!("{timing:?} interaction").to_lowercase(),
-        };
-        let fields =
-            json!({ "stream": stream, "timing": timing, "position": position, "depth": labels.depth });
-        terminal.event("taxonomy", fields)?;
-        terminal.line(format_args!(
-            "taxonomy    {stream}-stream, {timing}, position {position:.2} of {} layers (eq-3-taxonomy)",
-            labels.depth
-        ))?;
-    }
-    let fields = json!({ "flops": flops.to_string(), "activations": activations.to_string(),
-        "parameters": parameters.to_string() });
-    terminal.event("cost", fields)?;
-    terminal.line(format_args!("cost        {} operations forward, exact (eq-3-cost)", grouped(flops)))?;
-    terminal.line(format_args!(
-        "            {} numbers kept (eq-3-mem), {} parameters",
-        grouped(activations),
-        grouped(parameters)
-    ))
 }
 
 /// `12 345`

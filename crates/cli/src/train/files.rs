@@ -1,58 +1,33 @@
 //! What a training leaves behind.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use mmt_golden::file::Data;
-use mmt_lab::evaluate::Evaluation;
-use mmt_lab::train::{Step, TrainConfig};
+use mmt_lab::train::Step;
+use mmt_lab::training::test::Test;
 use mmt_report::figures::curves::{Axis, Curve, curves};
 use mmt_report::{file, svg};
 use serde_json::{Value, json};
 
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
+use crate::runs::{MODEL, SETTINGS};
 
-/// What a run leaves behind.
-pub const FILES: [&str; 3] = ["model.safetensors", "log.jsonl", "curve.svg"];
+/// What a finished run leaves behind.
+pub const FILES: [&str; 4] = [MODEL, SETTINGS, "log.jsonl", "curve.svg"];
 
-/// Writes the files into a new folder below `out`.
-pub fn save(
-    out: &Path,
-    config: &TrainConfig,
-    model: &BTreeMap<String, Data>,
-    steps: &[Step],
-    test: &Evaluation,
-) -> Result<PathBuf, Failure> {
-    let folder = new_folder(out)?;
-    let [arrays, log, curve] = FILES.map(|name| folder.join(name));
-    mmt_golden::file::write(&arrays, model)
-        .map_err(|error| Failure::new(Code::InvalidData, error.to_string()))?;
-    for (path, text) in [(log, jsonl(config, steps, test)), (curve, drawing(steps))] {
+/// Writes the log and the curve.
+pub fn save(folder: &Path, steps: &[Step], test: &Test) -> Result<(), Failure> {
+    for (name, text) in [(FILES[2], jsonl(steps, test)), (FILES[3], drawing(steps))] {
+        let path = folder.join(name);
         file::write(&path, text.as_bytes()).map_err(|error| Failure::unwritten(&path, &error))?;
     }
-    Ok(folder)
+    Ok(())
 }
 
-/// The first `run-0001`, `run-0002`, .. that is not there. Two runs at once get two folders.
-fn new_folder(out: &Path) -> Result<PathBuf, Failure> {
-    std::fs::create_dir_all(out).map_err(|error| Failure::unwritten(out, &error))?;
-    for number in 1.. {
-        let folder = out.join(format!("run-{number:04}"));
-        match std::fs::create_dir(&folder) {
-            Ok(()) => return Ok(folder),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(Failure::unwritten(&folder, &error)),
-        }
-    }
-    unreachable!("there is a number for every folder")
-}
-
-/// All steps, one JSON object per line, after the settings and before the result.
-fn jsonl(config: &TrainConfig, steps: &[Step], test: &Evaluation) -> String {
-    let first = json!({ "schema": "mmt-log/1", "task": "digits-qa", "see": config.modalities.name(),
-        "steps": config.steps, "batch": config.batch, "rate": config.rate, "seed": config.seed });
+/// All steps, one JSON object per line, and the result.
+fn jsonl(steps: &[Step], test: &Test) -> String {
+    let first = json!({ "schema": "mmt-log/1", "steps": steps.len() });
     let step = |s: &Step| json!({ "step": s.step, "loss": s.loss, "right": s.right, "rate": s.rate, "grad_norm": s.grad_norm });
-    let last = json!({ "accuracy": test.accuracy, "questions": test.questions });
+    let last = json!({ "accuracy": test.accuracy(), "samples": test.right.len() });
     let lines = [first].into_iter().chain(steps.iter().map(step)).chain([last]);
     lines.map(|line: Value| format!("{line}\n")).collect()
 }

@@ -1,200 +1,176 @@
-//! `mmt train`: trains a small model on data inside the program.
+//! `mmt train`: trains a small model of any topology on data inside the program.
 
 mod files;
+mod log;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Instant;
 
-use clap::ValueEnum;
-use mmt_golden::file::Data;
+use mmt_golden::file;
 use mmt_lab::Trainable;
-use mmt_lab::batch::Modalities;
-use mmt_lab::data::digits_qa::Question;
-use mmt_lab::evaluate::{Evaluation, evaluate, test_questions};
-use mmt_lab::train::{Step, TrainConfig, train};
-use mmt_tensor::{Real, Tree};
+use mmt_lab::net::SIZES;
+use mmt_lab::training::checkpoint::{checkpoint, parameters, restore};
+use mmt_lab::training::{Settings, Trainer, begin, go_on};
 use serde_json::json;
 
 use self::files::{FILES, save};
+use self::log::{Log, heading};
+use crate::eval::tell;
 use crate::failure::{Code, Done, Failure};
-use crate::names::did_you_mean;
-use crate::progress::Progress;
-use crate::terminal::{BOLD, Precision, Terminal, paint};
+use crate::interrupt;
+use crate::runs::{self, CHECKPOINT, MODEL, Run};
+use crate::terminal::{Precision, Terminal};
 
-/// The tasks that a model can be trained for.
-const TASKS: [&str; 1] = ["digits-qa"];
-
-/// Train a small model and test it on handwriting that it has not seen
+/// Train a small model of any topology and test it on what it has not seen
 ///
 /// Batches are drawn afresh for every step. The rate rises for a fifth of the steps and falls to zero along half a
-/// cosine. The model, all steps and their curve are saved in a new folder DIR/run-0001, DIR/run-0002, and so on.
+/// cosine. The model, its settings, all steps and their curve are saved in a new folder DIR/run-0001, DIR/run-0002, and so
+/// on. Ctrl-C leaves a checkpoint there, from which --resume goes on to the same bits (exit code 4).
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// What is to be learned: digits-qa, questions about two handwritten digits
+    /// What is to be learned: digits-qa, digits-spoken, digits-three or two-bits
     #[arg(long, default_value = "digits-qa")]
     task: String,
-    /// What the model gets to see
-    #[arg(long, value_enum, default_value_t = See::Both)]
-    see: See,
+    /// How modalities meet: a name such as cross-concat, one modality alone, or an expression of `mmt topology`
+    #[arg(long, value_name = "NAME|EXPR", default_value = "early-concat")]
+    topology: String,
     /// How many batches
     #[arg(long, value_name = "N", default_value_t = 1500, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     steps: u32,
-    /// Examples in a batch
+    /// Samples in a batch
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     batch: u32,
     /// The largest rate
     #[arg(long, value_name = "RATE", default_value_t = 3e-3)]
     rate: f64,
-    /// Questions of the test
+    /// How likely a sample loses one of its modalities
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    drop: f64,
+    /// Samples of the test
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    questions: u32,
-}
-
-/// What a model gets to see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum See {
-    /// Question and picture, concatenated before the first layer
-    Both,
-    /// The picture
-    Image,
-    /// The question
-    Text,
+    test: u32,
+    /// Go on with a training that was interrupted: its folder, or its number below DIR
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["task", "topology", "steps", "batch", "rate", "drop"])]
+    resume: Option<String>,
 }
 
 /// Runs the verb.
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
-    if !TASKS.contains(&args.task.as_str()) {
-        let hint = did_you_mean(&args.task, TASKS);
-        return Err(Failure::usage(format!("no task is called `{}`", args.task)).hint(hint));
+    interrupt::catch()?;
+    let run = match &args.resume {
+        Some(what) => Run::open(what, &terminal.options.out)?,
+        None => new_run(args, terminal)?,
+    };
+    if terminal.options.precision.is_some_and(|asked| asked != run.precision) {
+        return Err(Failure::usage(format!("the run is trained in {}", run.precision.name())));
     }
-    let modalities = match args.see {
-        See::Both => Modalities::Both,
-        See::Image => Modalities::Image,
-        See::Text => Modalities::Text,
-    };
-    let config = TrainConfig {
-        batch: args.batch as usize,
-        rate: args.rate,
-        ..TrainConfig::new(modalities, args.steps as usize, terminal.options.seed)
-    };
-    config.check()?;
-    let precision = terminal.precision(Precision::F32);
-    terminal.start(precision, "")?;
-    match precision {
-        Precision::F32 => run_in::<f32>(args, &config, terminal, |x| Data::F32(x.mapv(|x| x as f32))),
-        Precision::F64 => run_in::<f64>(args, &config, terminal, Data::F64),
+    match run.precision {
+        Precision::F32 => run_in::<f32>(args, &run, terminal),
+        Precision::F64 => run_in::<f64>(args, &run, terminal),
     }
 }
 
-fn run_in<R: Trainable>(
-    args: &Args,
-    config: &TrainConfig,
-    terminal: &Terminal,
-    store: fn(ndarray::ArrayD<f64>) -> Data,
-) -> Done {
+fn new_run(args: &Args, terminal: &Terminal) -> Result<Run, Failure> {
+    let task = runs::task(&args.task)?;
+    let known = runs::topology(&args.topology, task, &SIZES)?;
+    let settings = Settings {
+        batch: args.batch as usize,
+        rate: args.rate,
+        drop: args.drop,
+        ..Settings::new(task, known.topology, args.steps as usize, terminal.options.seed)
+    };
+    settings.check()?;
+    let name = known.name.unwrap_or_else(|| settings.topology.to_string());
+    Run::create(&terminal.options.out, name, terminal.precision(Precision::F32), settings)
+}
+
+fn run_in<R: Trainable>(args: &Args, run: &Run, terminal: &Terminal) -> Done {
     let start = Instant::now();
-    heading(config, terminal)?;
-    let mut log = Log::new(terminal, config.steps);
-    let model = train::<R>(config, |step| log.step(step))?;
-    let (steps, written) = log.finish();
-    written?;
-    let questions = test_questions(args.questions as usize, config.seed.wrapping_add(1));
-    let test = evaluate(&model, &questions, config.modalities)?;
-    result(&test, terminal)?;
-    let arrays = model.arrays();
-    let model = arrays.iter().map(|(name, a)| (name.clone(), store(a.mapv(Real::to_f64)))).collect();
-    let folder = save(&terminal.options.out, config, &model, &steps, &test)?;
-    let seconds = start.elapsed().as_secs_f64();
-    terminal.event(
-        "saved",
-        json!({ "folder": folder.display().to_string(), "files": FILES, "seconds": seconds }),
+    let mut trainer = match &args.resume {
+        None => begin::<R>(&run.settings)?,
+        Some(_) => interrupted(run)?,
+    };
+    // A reader who closes the pipe does not end a training.
+    let written = heading(run, &trainer, terminal);
+    let path = run.folder.join(CHECKPOINT);
+    let mut log = Log::new(terminal, run.settings.steps, written);
+    let mut kept = Ok(());
+    let done = go_on(&mut trainer, |trainer| {
+        log.step(&trainer.log);
+        let asked = interrupt::asked();
+        if asked || (trainer.log.len().is_multiple_of(log.every) && trainer.log.len() < run.settings.steps) {
+            kept = write(&path, &checkpoint(trainer));
+        }
+        if asked || kept.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let written = log.finish();
+    kept?;
+    done.map_err(|diverged| {
+        Failure::new(Code::CheckFailed, diverged.to_string())
+            .hint(format!("a smaller rate: --rate {:.1e}", run.settings.rate / 3.0))
+    })?;
+    if trainer.log.len() < run.settings.steps {
+        return Ok(stopped(run, &trainer, terminal));
+    }
+    finish(args, run, &trainer, written, (start, terminal))
+}
+
+/// Tests and saves what was learned. The lines come after the files: a reader who closed the pipe keeps the model.
+fn finish<R: Trainable>(
+    args: &Args,
+    run: &Run,
+    trainer: &Trainer<R>,
+    written: Result<(), Failure>,
+    (start, terminal): (Instant, &Terminal),
+) -> Done {
+    let test = mmt_lab::training::test::test(
+        &trainer.net,
+        args.test as usize,
+        run.settings.seed.wrapping_add(1),
+        &[],
     )?;
-    terminal.advice(format_args!("saved {}: {}   {seconds:.1} s", folder.display(), FILES.join(", ")))?;
+    write(&run.folder.join(MODEL), &parameters(&trainer.net))?;
+    save(&run.folder, &trainer.log, &test)?;
+    // It may never have been there.
+    let _ = std::fs::remove_file(run.folder.join(CHECKPOINT));
+    let (folder, seconds) = (run.folder.display(), start.elapsed().as_secs_f64());
+    let told = written.and_then(|()| {
+        tell(&test, run.settings.task, terminal)?;
+        terminal
+            .event("saved", json!({ "folder": folder.to_string(), "files": FILES, "seconds": seconds }))?;
+        terminal.advice(format_args!("saved {folder}: {}   {seconds:.1} s", FILES.join(", ")))
+    });
+    if told.is_err() {
+        terminal.complain(&format!("saved {folder}, {:.1} % right", 100.0 * test.accuracy()));
+    }
+    told?;
     Ok(Code::Ok)
 }
 
-fn heading(config: &TrainConfig, terminal: &Terminal) -> Result<(), Failure> {
-    let TrainConfig { modalities, steps, batch, rate, .. } = *config;
-    let warmup = config.warmup();
-    let name = modalities.name();
-    terminal.event(
-        "train",
-        json!({ "task": "digits-qa", "model": "early-concat", "see": name, "steps": steps, "batch": batch,
-            "rate": rate, "warmup": warmup, "weight_decay": config.weight_decay, "max_norm": config.max_norm }),
-    )?;
-    terminal.advice(format_args!("task      digits-qa, {name}, early concatenation, batches of {batch}"))?;
-    terminal.advice(format_args!("schedule  up to {rate:e} at step {warmup}, down to 0 at step {steps}"))?;
-    terminal.line(paint(BOLD, "   step     loss   acc(train)         lr   grad norm   ms/step"))
+fn write(path: &Path, arrays: &BTreeMap<String, file::Data>) -> Result<(), Failure> {
+    file::write(path, arrays).map_err(|e| Failure::new(Code::InvalidData, e.to_string()))
 }
 
-/// The lines of a training, ten of them, each with the means since the last one.
-struct Log<'a> {
-    terminal: &'a Terminal,
-    progress: Progress<'a>,
-    every: usize,
-    steps: Vec<Step>,
-    since: Instant,
-    written: Result<(), Failure>,
+/// The training in the folder of a run.
+fn interrupted<R: Trainable>(run: &Run) -> Result<Trainer<R>, Failure> {
+    let path = run.folder.join(CHECKPOINT);
+    if !path.exists() && run.folder.join(MODEL).exists() {
+        return Err(Failure::usage(format!("{}: the training is finished", run.folder.display()))
+            .hint(format!("mmt eval {}", run.folder.display())));
+    }
+    let invalid = |why: String| Failure::new(Code::InvalidData, why);
+    let file = file::read(&path).map_err(|e| invalid(e.to_string()))?;
+    restore(&run.settings, &file).map_err(|unfit| invalid(format!("{}: {unfit}", path.display())))
 }
 
-impl<'a> Log<'a> {
-    fn new(terminal: &'a Terminal, steps: usize) -> Self {
-        let progress = Progress::bar_only(terminal, "training", steps);
-        Log {
-            terminal,
-            progress,
-            every: steps.div_ceil(10),
-            steps: vec![],
-            since: Instant::now(),
-            written: Ok(()),
-        }
-    }
-
-    fn step(&mut self, step: &Step) {
-        self.steps.push(*step);
-        self.progress.at(step.step, || format!("loss {:.3}", step.loss));
-        if step.step.is_multiple_of(self.every) && self.written.is_ok() {
-            self.written = self.progress.aside(|| self.row());
-            self.since = Instant::now();
-        }
-    }
-
-    fn row(&self) -> Result<(), Failure> {
-        let last = &self.steps[self.steps.len() - self.every..];
-        let mean = |f: fn(&Step) -> f64| last.iter().map(f).sum::<f64>() / last.len() as f64;
-        let (loss, right, norm) = (mean(|s| s.loss), mean(|s| s.right), mean(|s| s.grad_norm));
-        let Step { step, rate, .. } = last[last.len() - 1];
-        let ms = 1e3 * self.since.elapsed().as_secs_f64() / last.len() as f64;
-        self.terminal.event(
-            "step",
-            json!({ "step": step, "loss": loss, "right": right, "rate": rate, "grad_norm": norm, "ms_per_step": ms }),
-        )?;
-        let percent = 100.0 * right;
-        self.terminal.line(format_args!(
-            " {step:>6} {loss:>8.4} {percent:>10.1} % {rate:>10.2e} {norm:>11.2} {ms:>9.1}"
-        ))?;
-        self.terminal.flush()
-    }
-
-    fn finish(self) -> (Vec<Step>, Result<(), Failure>) {
-        self.progress.finish();
-        (self.steps, self.written)
-    }
-}
-
-fn result(test: &Evaluation, terminal: &Terminal) -> Result<(), Failure> {
-    let questions = Question::ALL.map(Question::word);
-    terminal.event(
-        "test",
-        json!({ "accuracy": test.accuracy, "questions": test.questions,
-            "by_question": BTreeMap::from_iter(questions.into_iter().zip(test.by_question)) }),
-    )?;
-    let each = questions.iter().zip(test.by_question);
-    let each: Vec<String> = each.map(|(word, part)| format!("{word} {:.0}", 100.0 * part)).collect();
-    terminal.line(format_args!(
-        "test {:.1} % of {} questions about unseen handwriting",
-        100.0 * test.accuracy,
-        test.questions,
-    ))?;
-    terminal.line(format_args!("     {} %", each.join(" %, ")))
+/// Ctrl-C was pressed. On standard error: whoever closed the pipe wants to know too.
+fn stopped<R: Trainable>(run: &Run, trainer: &Trainer<R>, terminal: &Terminal) -> Code {
+    let (folder, step) = (run.folder.display(), trainer.log.len());
+    // The lines below say the same.
+    let _ = terminal.event("interrupted", json!({ "folder": folder.to_string(), "step": step }));
+    terminal.complain(&format!("interrupted after step {step}: {}", run.folder.join(CHECKPOINT).display()));
+    terminal.complain(&format!("go on: mmt train --resume {folder}"));
+    Code::Incomplete
 }

@@ -3,9 +3,15 @@
 pub mod accuracy;
 pub mod attention;
 pub mod curves;
+pub mod lines;
+pub mod missing;
 pub mod picture;
 pub mod residuals;
+pub mod scatter;
 pub mod shares;
+pub mod topology;
+pub mod verdicts;
+pub mod words;
 
 /// `86 %`
 pub(crate) fn percent(x: f64) -> String {

@@ -1,0 +1,206 @@
+//! The folders that trainings leave behind: `run.json` with the settings, and arrays.
+
+use std::path::{Path, PathBuf};
+
+use mmt_fusion::topology::{Inputs, Sizes, parse};
+use mmt_lab::data::digits::Part;
+use mmt_lab::net::known::{Known, expression, read};
+use mmt_lab::tasks::Task;
+use mmt_lab::training::Settings;
+use mmt_report::file;
+use mmt_tensor::Random;
+use serde_json::{Value, json};
+
+use crate::failure::{Code, Failure};
+use crate::names::did_you_mean;
+use crate::terminal::{Precision, shorten};
+
+/// The settings of a run.
+pub const SETTINGS: &str = "run.json";
+/// A training that is not finished.
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+/// What was learned.
+pub const MODEL: &str = "model.safetensors";
+
+/// A training with the folder that it lives in.
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub folder: PathBuf,
+    /// The name of the topology, or its expression.
+    pub name: String,
+    pub precision: Precision,
+    pub settings: Settings,
+}
+
+/// The task of a name.
+pub fn task(name: &str) -> Result<Task, Failure> {
+    Task::of(name).ok_or_else(|| {
+        let hint = did_you_mean(name, Task::ALL.map(Task::name));
+        Failure::usage(format!("no task is called `{name}`")).hint(hint)
+    })
+}
+
+/// The shapes of two samples of a task.
+fn inputs(task: Task, sizes: &Sizes) -> Inputs {
+    task.draw::<f32>(2, Part::Train, &mut Random::seed(0)).shapes(task, sizes.width)
+}
+
+/// A topology for a task, by name or as an expression.
+pub fn topology(what: &str, task: Task, sizes: &Sizes) -> Result<Known, Failure> {
+    let word = what.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if word && expression(what, task).is_none() {
+        let own = task.modalities();
+        let names = mmt_lab::net::known::TRAINED.iter().map(|(name, _)| *name);
+        let hint = did_you_mean(what, names.chain(own.iter().map(|m| m.name)));
+        return Err(Failure::usage(format!("no topology is called `{what}`")).hint(hint));
+    }
+    read(what, task, &inputs(task, sizes), sizes).map_err(|misfit| {
+        let rest = &misfit.text[misfit.at.start..];
+        let place = match rest {
+            "" => "at the end of the text".to_string(),
+            rest => format!("here: {}", shorten(rest, 60)),
+        };
+        Failure::usage(misfit.to_string()).hint(place)
+    })
+}
+
+impl Run {
+    /// A run in a new folder below `out`: the first `run-0001`, `run-0002`, .. that is not there. Two runs at once get two
+    /// folders.
+    pub fn create(
+        out: &Path,
+        name: String,
+        precision: Precision,
+        settings: Settings,
+    ) -> Result<Self, Failure> {
+        std::fs::create_dir_all(out).map_err(|error| Failure::unwritten(out, &error))?;
+        for number in 1.. {
+            let folder = out.join(format!("run-{number:04}"));
+            match std::fs::create_dir(&folder) {
+                Ok(()) => {
+                    let run = Run { folder, name, precision, settings };
+                    let path = run.folder.join(SETTINGS);
+                    let text = format!("{:#}\n", run.json());
+                    file::write(&path, text.as_bytes()).map_err(|error| Failure::unwritten(&path, &error))?;
+                    return Ok(run);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Failure::unwritten(&folder, &error)),
+            }
+        }
+        unreachable!("there is a number for every folder")
+    }
+
+    /// A run that is there: a folder, or the number of one below `out`.
+    pub fn open(what: &str, out: &Path) -> Result<Self, Failure> {
+        let folder = match what.parse::<u32>() {
+            Ok(number) => out.join(format!("run-{number:04}")),
+            Err(_) => PathBuf::from(what),
+        };
+        let path = folder.join(SETTINGS);
+        let bytes = mmt_golden::file::read_bytes(&path)
+            .map_err(|e| Failure::new(Code::InvalidData, e.to_string()))?;
+        let wrong =
+            |why: String| Failure::new(Code::InvalidData, format!("{}: {}", path.display(), one_line(&why)));
+        let value: Value = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
+        let (name, precision, settings) = from_json(&value).map_err(wrong)?;
+        settings.check().map_err(|e| wrong(e.to_string()))?;
+        Ok(Run { folder, name, precision, settings })
+    }
+
+    fn json(&self) -> Value {
+        let Settings { task, sizes, steps, batch, rate, weight_decay, max_norm, drop, seed, .. } =
+            self.settings;
+        json!({
+            "schema": "mmt-run/1", "task": task.name(), "name": self.name,
+            "topology": self.settings.topology.to_string(), "precision": self.precision.name(),
+            "width": sizes.width, "heads": sizes.heads, "hidden": sizes.hidden, "steps": steps, "batch": batch,
+            "rate": rate, "weight_decay": weight_decay, "max_norm": max_norm, "drop": drop, "seed": seed,
+        })
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, "?")
+}
+
+fn from_json(value: &Value) -> Result<(String, Precision, Settings), String> {
+    let text = |key: &str| {
+        value.get(key).and_then(Value::as_str).ok_or_else(|| format!("`{key}` is missing or not a text"))
+    };
+    let whole = |key: &str, most: usize| {
+        let number = value.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+        let fits = number.filter(|n| (1..=most).contains(n));
+        fits.ok_or_else(|| format!("`{key}` is missing or not a whole number from 1 to {most}"))
+    };
+    let real = |key: &str| {
+        value.get(key).and_then(Value::as_f64).ok_or_else(|| format!("`{key}` is missing or not a number"))
+    };
+    if text("schema")? != "mmt-run/1" {
+        return Err(format!("expected the schema mmt-run/1, got `{}`", text("schema")?));
+    }
+    let task = Task::of(text("task")?)
+        .ok_or_else(|| format!("no task is called `{}`", text("task").unwrap_or("")))?;
+    let precision = match text("precision")? {
+        "f32" => Precision::F32,
+        "f64" => Precision::F64,
+        other => return Err(format!("`precision` is `{other}`, expected f32 or f64")),
+    };
+    let sizes =
+        Sizes { width: whole("width", 4096)?, heads: whole("heads", 4096)?, hidden: whole("hidden", 65536)? };
+    parse(text("topology")?).map_err(|e| format!("`topology`: {e}"))?;
+    let known = read(text("topology")?, task, &inputs(task, &sizes), &sizes)
+        .map_err(|e| format!("`topology`: {e}"))?;
+    let seed = value.get("seed").and_then(Value::as_u64).ok_or("`seed` is missing or not a whole number")?;
+    let settings = Settings {
+        sizes,
+        batch: whole("batch", 65_536)?,
+        rate: real("rate")?,
+        weight_decay: real("weight_decay")?,
+        max_norm: real("max_norm")?,
+        drop: real("drop")?,
+        ..Settings::new(task, known.topology, whole("steps", 10_000_000)?, seed)
+    };
+    Ok((text("name")?.to_string(), precision, settings))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run() -> Run {
+        let known = topology("late", Task::DigitsQa, &mmt_lab::net::SIZES).unwrap();
+        let settings =
+            Settings { rate: 0.1 + 0.2, ..Settings::new(Task::DigitsQa, known.topology, 7, u64::MAX) };
+        Run { folder: PathBuf::new(), name: "late".to_string(), precision: Precision::F64, settings }
+    }
+
+    #[test]
+    fn settings_are_read_back_to_the_last_bit() {
+        let run = run();
+        let text = run.json().to_string();
+        let (name, precision, settings) = from_json(&serde_json::from_str(&text).unwrap()).unwrap();
+        assert_eq!((name, precision, settings), (run.name, run.precision, run.settings));
+    }
+
+    #[test]
+    fn settings_that_are_none_say_why() {
+        let wrong = |key: &str, value: Value| {
+            let mut json = run().json();
+            json[key] = value;
+            from_json(&json).unwrap_err()
+        };
+        assert_eq!(wrong("schema", json!("mmt-run/2")), "expected the schema mmt-run/1, got `mmt-run/2`");
+        assert_eq!(wrong("task", json!("chess")), "no task is called `chess`");
+        assert_eq!(wrong("steps", json!(-1)), "`steps` is missing or not a whole number from 1 to 10000000");
+        assert_eq!(wrong("rate", json!("fast")), "`rate` is missing or not a number");
+        assert_eq!(wrong("precision", json!("bf16")), "`precision` is `bf16`, expected f32 or f64");
+        assert_eq!(
+            wrong("width", json!(1u64 << 40)),
+            "`width` is missing or not a whole number from 1 to 4096"
+        );
+        assert!(wrong("heads", json!(5)).starts_with("`topology`: "));
+        assert!(wrong("topology", json!("Tf(1, 2")).starts_with("`topology`: "));
+        assert_eq!(from_json(&json!([])).unwrap_err(), "`schema` is missing or not a text");
+    }
+}

@@ -1,0 +1,96 @@
+//! `mmt topology show`: every node of a topology, its labels and its cost.
+
+use mmt_fusion::topology::{Cost, Shape, Timing, provenance, taxonomy};
+use mmt_report::figures::topology::topology;
+use mmt_report::{file, svg};
+use serde_json::json;
+
+use super::known::Known;
+use super::rails::rails;
+use super::{grouped, picture, size_of};
+use crate::failure::{Code, Done, Failure};
+use crate::terminal::{Align, BOLD, Precision, Terminal, paint, shorten, table, wrap};
+
+/// Shows it, and draws it if that is asked for.
+pub fn run(known: &Known, svg: bool, terminal: &Terminal) -> Done {
+    show(known, terminal)?;
+    if svg { drawing(known, terminal) } else { Ok(Code::Ok) }
+}
+
+fn show(known: &Known, terminal: &Terminal) -> Done {
+    terminal.start_only(Precision::F64, "topology")?;
+    for line in wrap(&known.topology.to_string(), 76) {
+        terminal.line(paint(BOLD, line))?;
+    }
+    terminal.line("")?;
+    let influence = provenance(&known.topology, &known.shapes);
+    let mut cells =
+        vec![["node", "", "expression", "shape", "tokens of", "influenced by"].map(String::from).to_vec()];
+    let rails = rails(&known.topology);
+    for (i, place) in known.places.iter().enumerate() {
+        let own = match &known.shapes[i] {
+            Shape::Sequence(s) | Shape::Pair(s, _) => {
+                let names = s.segments.iter().map(|s| set(s.origin.iter()));
+                names.collect::<Vec<_>>().join(" ")
+            }
+        };
+        let by = influence[i][0].iter().map(|known| set(known.iter())).collect::<Vec<_>>().join(" ");
+        let fields = json!({ "node": i, "expression": place, "shape": size_of(&known.shapes[i]), "tokens_of": own,
+            "influenced_by": by });
+        terminal.event("node", fields)?;
+        let (rail, size) = (rails[i].clone(), size_of(&known.shapes[i]));
+        cells.push(vec![i.to_string(), rail, shorten(place, 28), size, own, by]);
+    }
+    let left = Align::Left;
+    for line in table(&[Align::Right, left, left, left, left, left], &cells) {
+        terminal.line(line)?;
+    }
+    terminal.line("")?;
+    labels(known, terminal)?;
+    known.warn(terminal)?;
+    Ok(Code::Ok)
+}
+
+fn drawing(known: &Known, terminal: &Terminal) -> Done {
+    let text = known.topology.to_string();
+    let steps = picture::steps(&known.topology, &known.shapes);
+    let drawing = topology(&picture::names(&known.topology), &steps, "Topology", &text);
+    let path = terminal.options.out.join("topology.svg");
+    file::write(&path, svg::alone(&drawing).as_bytes()).map_err(|error| Failure::unwritten(&path, &error))?;
+    terminal.event("drawing", json!({ "path": path.display().to_string() }))?;
+    terminal.advice(format_args!("drawing     {}", path.display()))?;
+    Ok(Code::Ok)
+}
+
+/// `a+t`, or `_` for nobody.
+fn set<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    if names.is_empty() { "_".to_string() } else { names.join("+") }
+}
+
+fn labels(known: &Known, terminal: &Terminal) -> Result<(), Failure> {
+    let Cost { flops, activations, parameters } = known.all;
+    if let Ok(labels) = taxonomy(&known.topology, &known.shapes) {
+        let (stream, position) = (format!("{:?}", labels.stream).to_lowercase(), labels.position());
+        let timing = match labels.timing {
+            Timing::None => "no interaction".to_string(),
+            timing => format!("{timing:?} interaction").to_lowercase(),
+        };
+        let fields =
+            json!({ "stream": stream, "timing": timing, "position": position, "depth": labels.depth });
+        terminal.event("taxonomy", fields)?;
+        terminal.line(format_args!(
+            "taxonomy    {stream}-stream, {timing}, position {position:.2} of {} layers (eq-3-taxonomy)",
+            labels.depth
+        ))?;
+    }
+    let fields = json!({ "flops": flops.to_string(), "activations": activations.to_string(),
+        "parameters": parameters.to_string() });
+    terminal.event("cost", fields)?;
+    terminal.line(format_args!("cost        {} operations forward, exact (eq-3-cost)", grouped(flops)))?;
+    terminal.line(format_args!(
+        "            {} numbers kept (eq-3-mem), {} parameters",
+        grouped(activations),
+        grouped(parameters)
+    ))
+}

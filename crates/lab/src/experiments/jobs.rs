@@ -1,0 +1,199 @@
+//! Trainings of several topologies from several seeds, side by side.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use mmt_fusion::topology::{cost, shapes};
+use mmt_tensor::{Error, Random, Result, Tree, parallel};
+
+use super::Plan;
+use crate::data::digits::Part;
+use crate::net::known::read;
+use crate::net::{Net, SIZES};
+use crate::stats::mean;
+use crate::tasks::Task;
+use crate::training::test::{Test, test};
+use crate::training::{Settings, begin, go_on};
+
+/// Called with the steps that were taken since the last call, from any thread.
+pub type Watch<'a> = &'a (dyn Fn(usize) + Sync);
+
+/// All topologies and all seeds are tested on the samples of this seed, so that differences are paired.
+pub const TEST: u64 = 4711;
+/// Points of a curve.
+const POINTS: usize = 15;
+/// Samples at every point of a curve.
+const CURVE_SAMPLES: usize = 500;
+/// A training is worth a thread.
+const COST: usize = 1 << 30;
+
+/// A topology to be trained.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// What it is called.
+    pub name: String,
+    /// A name or an expression.
+    pub topology: String,
+    /// For what.
+    pub task: Task,
+    /// How many batches.
+    pub steps: usize,
+    /// Samples of the test.
+    pub test: usize,
+    /// How likely a sample loses a modality in training.
+    pub drop: f64,
+    /// Modalities that are left out in a further test each.
+    pub without: Vec<&'static str>,
+}
+
+impl Job {
+    /// A named topology.
+    pub fn new(name: &str, task: Task, steps: usize, test: usize) -> Self {
+        let (name, topology) = (name.to_string(), name.to_string());
+        Job { name, topology, task, steps, test, drop: 0.0, without: vec![] }
+    }
+}
+
+/// Accuracy over steps, on samples that training never shows.
+pub type Curve = Vec<(usize, f64)>;
+
+/// A topology after its trainings.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// What it is called.
+    pub name: String,
+    /// The expression.
+    pub topology: String,
+    /// Numbers that are learned.
+    pub parameters: usize,
+    /// Operations of the topology's products for one sample, forward.
+    pub flops: u128,
+    /// From each seed.
+    pub curves: Vec<Curve>,
+    /// From each seed.
+    pub tests: Vec<Test>,
+    /// By the modality that is left out, from each seed.
+    pub without: BTreeMap<&'static str, Vec<Test>>,
+    /// The net of the first seed.
+    pub net: Net<f32>,
+}
+
+impl Series {
+    /// Of every sample of the test, the part of the seeds in which its answer was right.
+    pub fn right(&self) -> Vec<f64> {
+        mean_right(&self.tests)
+    }
+
+    /// The mean accuracy.
+    pub fn accuracy(&self) -> f64 {
+        mean(&self.accuracies())
+    }
+
+    /// The accuracy from each seed.
+    pub fn accuracies(&self) -> Vec<f64> {
+        self.tests.iter().map(Test::accuracy).collect()
+    }
+
+    /// The mean accuracy without a modality.
+    pub fn accuracy_without(&self, modality: &str) -> f64 {
+        let tests = self.without.iter().find(|(name, _)| **name == modality).map(|(_, tests)| tests);
+        tests.map_or(f64::NAN, |tests| mean(&tests.iter().map(Test::accuracy).collect::<Vec<_>>()))
+    }
+}
+
+fn mean_right(tests: &[Test]) -> Vec<f64> {
+    let count = tests.first().map_or(0, |test| test.right.len());
+    let share = |i: usize| tests.iter().filter(|test| test.right[i]).count() as f64 / tests.len() as f64;
+    (0..count).map(share).collect()
+}
+
+/// Trains every job from every seed.
+///
+/// # Errors
+/// A topology that does not fit; a training that diverges.
+pub fn train_all(jobs: &[Job], plan: &Plan, watch: Watch) -> Result<Vec<Series>> {
+    let seeds = &plan.seeds;
+    let settings = jobs.iter().map(settings).collect::<Result<Vec<_>>>()?;
+    // The longest first, so that no thread is left with one of them at the end.
+    let mut order: Vec<(usize, usize)> =
+        (0..jobs.len()).flat_map(|job| (0..seeds.len()).map(move |seed| (job, seed))).collect();
+    order.sort_by_key(|&(job, _)| std::cmp::Reverse(jobs[job].steps));
+    let trained = parallel::try_map(order.len(), COST, |i| {
+        let (job, seed) = order[i];
+        let settings = Settings { seed: seeds[seed], ..settings[job].clone() };
+        Ok((order[i], one(&jobs[job], &settings, watch)?))
+    })?;
+    let mut trained: BTreeMap<(usize, usize), Trained> = trained.into_iter().collect();
+    (0..jobs.len())
+        .map(|job| {
+            let own = (0..seeds.len()).map(|seed| trained.remove(&(job, seed)).expect("trained"));
+            series(&jobs[job], own.collect())
+        })
+        .collect()
+}
+
+struct Trained {
+    net: Net<f32>,
+    curve: Curve,
+    test: Test,
+    without: BTreeMap<&'static str, Test>,
+}
+
+fn settings(job: &Job) -> Result<Settings> {
+    let inputs = job.task.draw::<f32>(2, Part::Train, &mut Random::seed(0)).shapes(job.task, SIZES.width);
+    let known = read(&job.topology, job.task, &inputs, &SIZES)
+        .map_err(|why| Error::InvalidHyperparameter { at: "experiment: topology", why: why.to_string() })?;
+    Ok(Settings { drop: job.drop, ..Settings::new(job.task, known.topology, job.steps, 0) })
+}
+
+fn one(job: &Job, settings: &Settings, watch: Watch) -> Result<Trained> {
+    let mut trainer = begin::<f32>(settings)?;
+    let (every, mut curve, mut failed) = (settings.steps.div_ceil(POINTS).max(1), vec![], Ok(()));
+    let done = go_on(&mut trainer, |trainer| {
+        let step = trainer.log.len();
+        if !step.is_multiple_of(every) && step != settings.steps {
+            return ControlFlow::Continue(());
+        }
+        let since = curve.last().map_or(0, |(step, _)| *step);
+        match test(&trainer.net, CURVE_SAMPLES.min(job.test), TEST, &[]) {
+            Ok(test) => curve.push((step, test.accuracy())),
+            Err(error) => failed = Err(error),
+        }
+        watch(step - since);
+        if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    failed?;
+    done.map_err(|diverged| diverged.error)?;
+    let all = test(&trainer.net, job.test, TEST, &[])?;
+    let without = job.without.iter().map(|&m| Ok((m, test(&trainer.net, job.test, TEST, &[m])?)));
+    Ok(Trained { curve, test: all, without: without.collect::<Result<_>>()?, net: trainer.net })
+}
+
+fn series(job: &Job, trained: Vec<Trained>) -> Result<Series> {
+    let (mut curves, mut tests, mut without, mut nets) = (vec![], vec![], BTreeMap::new(), vec![]);
+    for one in trained {
+        curves.push(one.curve);
+        tests.push(one.test);
+        for (modality, test) in one.without {
+            without.entry(modality).or_insert_with(Vec::new).push(test);
+        }
+        nets.push(one.net);
+    }
+    let Some(net) = nets.into_iter().next() else {
+        return Err(Error::EmptyInput { at: "experiment: seeds" });
+    };
+    let sample = job.task.draw::<f32>(1, Part::Train, &mut Random::seed(0));
+    let topology = &net.program.topology;
+    let shapes = shapes(topology, &sample.shapes(job.task, SIZES.width), &SIZES).map_err(|e| e.error)?;
+    let (_, all) = cost(topology, &shapes, &SIZES)?;
+    Ok(Series {
+        name: job.name.clone(),
+        topology: topology.to_string(),
+        parameters: net.count(),
+        flops: all.flops,
+        curves,
+        tests,
+        without,
+        net,
+    })
+}

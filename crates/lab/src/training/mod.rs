@@ -1,0 +1,198 @@
+//! Training of a net on a task: the loop, its checkpoints, and the test after it.
+
+pub mod checkpoint;
+pub mod test;
+
+use std::fmt;
+use std::ops::ControlFlow;
+
+use mmt_fusion::topology::{Sizes, Topology};
+use mmt_tensor::optim::{AdamConfig, AdamW, Norm, Schedule, clip_norm, decay_weights};
+use mmt_tensor::{Error, Random, Real, Result, Tree, check_setting};
+
+use crate::Trainable;
+use crate::answers::{mean_cross_entropy, right};
+use crate::data::digits::Part;
+use crate::net::{Net, SIZES};
+use crate::tasks::Task;
+use crate::train::Step;
+
+/// How a net is trained.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// For what.
+    pub task: Task,
+    /// How modalities meet.
+    pub topology: Topology,
+    /// Of the blocks.
+    pub sizes: Sizes,
+    /// How many batches.
+    pub steps: usize,
+    /// Samples in a batch, all of them fresh.
+    pub batch: usize,
+    /// The largest rate of the one-cycle schedule.
+    pub rate: f64,
+    /// The decay of weight matrices.
+    pub weight_decay: f64,
+    /// Gradients above this norm are shortened to it.
+    pub max_norm: f64,
+    /// How likely a sample loses one of its modalities.
+    pub drop: f64,
+    /// Of the weights and of the samples.
+    pub seed: u64,
+}
+
+impl Settings {
+    /// What `mmt train` and the experiments begin with.
+    pub fn new(task: Task, topology: Topology, steps: usize, seed: u64) -> Self {
+        Settings {
+            task,
+            topology,
+            sizes: SIZES,
+            steps,
+            batch: 64,
+            rate: 3e-3,
+            weight_decay: 0.01,
+            max_norm: 1.0,
+            drop: 0.0,
+            seed,
+        }
+    }
+
+    /// Steps until the rate is largest.
+    pub fn warmup(&self) -> usize {
+        self.steps / 5
+    }
+
+    /// # Errors
+    /// [`Error::InvalidHyperparameter`] for no step, an empty batch, a rate that is not positive, and a probability that is none.
+    pub fn check(&self) -> Result<()> {
+        let Settings { steps, batch, rate, drop, .. } = *self;
+        check_setting("train: steps", steps > 0, || "must be positive, got 0".to_string())?;
+        check_setting("train: batch", batch > 0, || "must be positive, got 0".to_string())?;
+        check_setting("train: rate", rate > 0.0 && rate.is_finite(), || {
+            format!("must be positive, got {rate}")
+        })?;
+        check_setting("train: drop", (0.0..=1.0).contains(&drop), || {
+            format!("must be between 0 and 1, got {drop}")
+        })
+    }
+}
+
+/// Why a training stopped.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Diverged {
+    /// The step that could not be taken, counted from 1.
+    pub step: usize,
+    /// What was seen.
+    pub error: Error,
+    /// The rate of the step.
+    pub rate: f64,
+}
+
+impl fmt::Display for Diverged {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Diverged { step, error, rate } = self;
+        write!(f, "the training diverges in step {step}, at a rate of {rate:.1e}: {error}")
+    }
+}
+
+/// A training between two steps: everything that the next step depends on.
+#[derive(Clone, Debug)]
+pub struct Trainer<R> {
+    /// How it is trained.
+    pub settings: Settings,
+    /// What was learned so far.
+    pub net: Net<R>,
+    /// The moments of the gradients.
+    pub adamw: AdamW<Net<R>>,
+    /// Where the samples come from.
+    pub random: Random,
+    /// All steps so far.
+    pub log: Vec<Step>,
+    grad: Net<R>,
+}
+
+/// The stream of the samples is not that of the weights, so that all topologies see the same samples.
+const SAMPLES: u64 = 0x5a3b_1e5f;
+
+/// A training before its first step.
+///
+/// # Errors
+/// Those of [`Settings::check`] and of a topology that does not fit the task.
+pub fn begin<R: Trainable>(settings: &Settings) -> Result<Trainer<R>> {
+    R::begin(settings)
+}
+
+/// Takes the steps that are left, or until `watch` breaks off. The same settings give the same bits for any number of threads,
+/// and however often the training is broken off and goes on.
+///
+/// # Errors
+/// [`Diverged`] if a number is not finite.
+pub fn go_on<R: Trainable>(
+    trainer: &mut Trainer<R>,
+    mut watch: impl FnMut(&Trainer<R>) -> ControlFlow<()>,
+) -> std::result::Result<(), Diverged> {
+    R::go_on(trainer, &mut watch)
+}
+
+impl<R: Real> Trainer<R> {
+    pub(crate) fn new(settings: &Settings) -> Result<Self> {
+        settings.check()?;
+        let Settings { task, sizes, seed, .. } = *settings;
+        let example = task.draw::<R>(2, Part::Train, &mut Random::seed(seed));
+        let inputs = example.shapes(task, sizes.width);
+        let random = &mut Random::seed(seed);
+        let net = Net::new(task, settings.topology.clone(), sizes, &inputs, random)?;
+        let config =
+            AdamConfig { weight_decay: settings.weight_decay, decays: decay_weights, ..AdamConfig::ADAMW };
+        Ok(Trainer {
+            settings: settings.clone(),
+            grad: net.zeros_like(),
+            adamw: AdamW::new(&net, config)?,
+            net,
+            random: Random::seed(seed ^ SAMPLES),
+            log: vec![],
+        })
+    }
+
+    pub(crate) fn run(
+        &mut self,
+        watch: &mut dyn FnMut(&Self) -> ControlFlow<()>,
+    ) -> std::result::Result<(), Diverged> {
+        while self.log.len() < self.settings.steps {
+            let step = self.log.len() + 1;
+            let rate = self.rate();
+            self.step(step, rate).map_err(|error| Diverged { step, error, rate })?;
+            if watch(self).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rate of the next step.
+    fn rate(&self) -> f64 {
+        let Settings { steps, rate, .. } = self.settings;
+        let warmup = self.settings.warmup();
+        let schedule = Schedule::OneCycle { warmup, total: steps, start: 0.04, end: 0.0 };
+        rate * schedule.factor(self.log.len()).expect("a warm-up shorter than all steps")
+    }
+
+    fn step(&mut self, step: usize, rate: f64) -> Result<()> {
+        let Settings { task, batch, drop, max_norm, .. } = self.settings;
+        let mut samples = task.draw::<R>(batch, Part::Train, &mut self.random);
+        if drop > 0.0 {
+            samples.drop_at_random(drop, &self.settings.topology.modalities(), &mut self.random);
+        }
+        let (scores, tape) = self.net.forward(&samples)?;
+        let (loss, dscores) = mean_cross_entropy(&scores, &samples.answers)?;
+        self.grad.arrays_mut().iter_mut().for_each(|(_, g)| g.fill(R::of(0.0)));
+        self.net.backward(&samples, &tape, &dscores, &mut self.grad);
+        let grad_norm = clip_norm(&mut self.grad, max_norm, Norm::Two)?.to_f64();
+        self.adamw.step(&mut self.net, &self.grad, rate)?;
+        let right = right(&scores, &samples.answers) as f64 / batch as f64;
+        self.log.push(Step { step, loss: loss.to_f64(), right, rate, grad_norm });
+        Ok(())
+    }
+}

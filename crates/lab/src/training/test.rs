@@ -1,0 +1,62 @@
+//! What a trained net can do.
+
+use mmt_tensor::{Random, Real, Result, check_setting};
+
+use crate::Trainable;
+use crate::answers::best;
+use crate::data::digits::Part;
+use crate::net::Net;
+use crate::tasks::{Samples, Task};
+
+/// Samples that are answered at once.
+const BATCH: usize = 250;
+
+/// The result of a test.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Test {
+    /// Whether each answer was right.
+    pub right: Vec<bool>,
+    /// The kind of each sample.
+    pub kinds: Vec<usize>,
+}
+
+impl Test {
+    /// Right answers, 0 to 1.
+    pub fn accuracy(&self) -> f64 {
+        self.right.iter().filter(|right| **right).count() as f64 / self.right.len().max(1) as f64
+    }
+
+    /// Right answers among the samples of a kind, 0 to 1.
+    pub fn accuracy_of(&self, kind: usize) -> f64 {
+        let own: Vec<bool> =
+            self.right.iter().zip(&self.kinds).filter(|(_, k)| **k == kind).map(|(r, _)| *r).collect();
+        own.iter().filter(|right| **right).count() as f64 / own.len().max(1) as f64
+    }
+}
+
+/// Samples that training never shows: other handwriting, other speakers.
+pub fn test_samples<R: Real>(task: Task, count: usize, seed: u64) -> Vec<Samples<R>> {
+    let random = &mut Random::seed(seed);
+    let size = |i: usize| BATCH.min(count - i * BATCH);
+    (0..count.div_ceil(BATCH)).map(|i| task.draw(size(i), Part::Test, random)).collect()
+}
+
+/// Asks a net for the answers to `count` samples, with modalities hidden from it.
+///
+/// # Errors
+/// Those of the net; no sample.
+pub fn test<R: Trainable>(net: &Net<R>, count: usize, seed: u64, hidden: &[&str]) -> Result<Test> {
+    R::test(net, count, seed, hidden)
+}
+
+pub(crate) fn run<R: Real>(net: &Net<R>, count: usize, seed: u64, hidden: &[&str]) -> Result<Test> {
+    check_setting("test: samples", count > 0, || "must be positive, got 0".to_string())?;
+    let (mut right, mut kinds) = (vec![], vec![]);
+    for mut samples in test_samples(net.task, count, seed) {
+        hidden.iter().for_each(|modality| samples.hide(modality));
+        let (scores, _) = net.forward(&samples)?;
+        right.extend(best(&scores).iter().zip(&samples.answers).map(|(best, answer)| best == answer));
+        kinds.extend(samples.kinds);
+    }
+    Ok(Test { right, kinds })
+}

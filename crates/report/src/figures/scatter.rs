@@ -1,0 +1,75 @@
+//! What a model costs, and how good it is.
+
+use super::percent;
+use crate::svg::{Anchor, Svg};
+
+/// A model.
+#[derive(Clone, Debug)]
+pub struct Point {
+    /// The words beside it.
+    pub name: String,
+    /// Which of the colors.
+    pub color: usize,
+    /// Operations.
+    pub cost: f64,
+    /// Right answers, 0 to 1.
+    pub accuracy: f64,
+    /// The 95 % interval.
+    pub interval: (f64, f64),
+}
+
+const WIDTH: f64 = 720.0;
+const HEIGHT: f64 = 360.0;
+const LEFT: f64 = 52.0;
+const RIGHT: f64 = 150.0;
+const TOP: f64 = 34.0;
+const BOTTOM: f64 = 44.0;
+
+/// One disc per model, with its interval. The axis of cost begins at zero, that of accuracy at the next quarter below all.
+pub fn scatter(points: &[Point], unit: &str, title: &str, description: &str) -> String {
+    let mut svg = Svg::new(WIDTH, HEIGHT, title, description);
+    let most = points.iter().map(|p| p.cost).fold(1.0, f64::max);
+    let least = points.iter().map(|p| p.interval.0).fold(1.0, f64::min);
+    let floor = ((4.0 * least).floor() / 4.0).clamp(0.0, 0.75);
+    let x = |cost: f64| LEFT + cost / most * (WIDTH - LEFT - RIGHT);
+    let y = |part: f64| {
+        HEIGHT - BOTTOM - ((part - floor) / (1.0 - floor)).clamp(0.0, 1.0) * (HEIGHT - TOP - BOTTOM)
+    };
+    svg.text("axis-name", (4.0, 16.0), Anchor::Start, "accuracy");
+    svg.text("axis-name", (WIDTH - RIGHT, HEIGHT - 4.0), Anchor::End, unit);
+    for quarter in 0..=4 {
+        let value = floor + f64::from(quarter) * (1.0 - floor) / 4.0;
+        svg.line("grid", (LEFT, y(value)), (WIDTH - RIGHT, y(value)));
+        svg.text("tick", (LEFT - 8.0, y(value) + 4.0), Anchor::End, &percent(value));
+        let cost = f64::from(quarter) * most / 4.0;
+        svg.text("tick", (x(cost), HEIGHT - BOTTOM + 18.0), Anchor::Middle, &format!("{cost:.0}"));
+    }
+    for point in points {
+        let (low, high) = (y(point.interval.0), y(point.interval.1));
+        svg.line("whisker", (x(point.cost), low), (x(point.cost), high));
+        svg.circle(&format!("dot c{}", point.color), (x(point.cost), y(point.accuracy)), 6.0);
+    }
+    for (at, point) in apart(points, &x, &y) {
+        svg.text(&format!("name c{}", point.color), at, Anchor::Start, &point.name);
+    }
+    svg.finish()
+}
+
+/// Names beside their discs, moved down where one would lie on another name.
+fn apart<'a>(
+    points: &'a [Point],
+    x: &dyn Fn(f64) -> f64,
+    y: &dyn Fn(f64) -> f64,
+) -> Vec<((f64, f64), &'a Point)> {
+    let mut order: Vec<&Point> = points.iter().collect();
+    order.sort_by(|a, b| y(a.accuracy).total_cmp(&y(b.accuracy)));
+    let mut placed: Vec<((f64, f64), &Point)> = vec![];
+    for point in order {
+        let mut at = (x(point.cost) + 11.0, y(point.accuracy) + 4.0);
+        while placed.iter().any(|(p, _)| (p.0 - at.0).abs() < 110.0 && (p.1 - at.1).abs() < 15.0) {
+            at.1 += 3.0;
+        }
+        placed.push((at, point));
+    }
+    placed
+}
