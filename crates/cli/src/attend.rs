@@ -141,6 +141,10 @@ fn page(run: &Run, picture: &[Vec<f64>], question: Question, all: &[Look]) -> Re
             "<section>\n<h2>{title}</h2>\n<figure>{panels}</figure>\n<figure>{matrix}</figure>\n</section>\n"
         ));
     }
+    if !body.contains("<svg") {
+        let why = "No word looks at a patch in this topology: what they know of each other comes through learned tokens, or not at all.";
+        body.push_str(&format!("<section>\n<p>{why}</p>\n</section>\n"));
+    }
     let path = run.folder.join("attention.html");
     file::write(&path, html::page("mmt attend", &body).as_bytes())
         .map_err(|error| Failure::unwritten(&path, &error))?;

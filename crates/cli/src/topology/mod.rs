@@ -4,11 +4,12 @@ mod known;
 pub mod picture;
 mod rails;
 mod show;
+mod small;
 
 use mmt_equations::checks::topology::gradient_check;
-use mmt_fusion::topology::{Cost, Inputs, NAMED, Program, Sequence, Shape, Sizes, kinds};
+use mmt_fusion::topology::{Cost, NAMED, Program, Sequence, Shape, kinds};
 use mmt_tensor::testing::shake;
-use mmt_tensor::{Dual, Ragged, Random};
+use mmt_tensor::{Dual, Random};
 use serde_json::json;
 
 use self::known::{Known, What};
@@ -109,14 +110,9 @@ fn costs(known: &Known, terminal: &Terminal) -> Done {
 fn check(known: &Known, terminal: &Terminal) -> Done {
     terminal.start_only(Precision::F64, "topology")?;
     known.warn(terminal)?;
-    // In small sizes, equal where they were equal, so that the check takes no time.
-    let small = |d: usize| if d == known.sizes.width { 8 } else { 2 + 2 * (d % 5) };
-    let sizes = Sizes { width: 8, heads: 2, hidden: 12 };
-    let inputs: Inputs = (known.inputs.iter())
-        .map(|(m, (rows, d))| (m.clone(), (Ragged::one(rows.tokens().min(4)), small(*d))))
-        .collect();
+    let (topology, inputs, sizes) = small::sizes(known)?;
     let random = &mut Random::seed(7);
-    let checked = Program::<Dual>::new(known.topology.clone(), &inputs, sizes, random).and_then(|program| {
+    let checked = Program::<Dual>::new(topology, &inputs, sizes, random).and_then(|program| {
         let program = shake(&program, 1);
         let x = inputs.iter().map(|(m, (rows, d))| (m.clone(), random.uniform((rows.tokens(), *d), 1.0)));
         gradient_check(&program, &x.collect(), &inputs, random)

@@ -5,5 +5,6 @@ mod common;
 
 mod bench;
 mod data;
+mod experiment;
 mod tour;
 mod train;

@@ -120,8 +120,10 @@ fn layers(topology: &Topology, shapes: &[Shape]) -> Vec<Layer> {
             let mixed =
                 segments.clone().any(|(segment, known)| !segment.origin.is_empty() && known.len() > 1);
             let layer = |l| Layer { depth: below + l, own: query.origin(), mixed };
-            // The queries of a block are as many as its outputs, and mix in the first layer already.
-            layers.extend((1..=count).map(layer));
+            // The queries of a block are as many as its outputs, and mix in the first layer already: the layers between the
+            // first and the last add nothing.
+            let ends = if count > 1 { vec![1, count] } else { (1..=count).collect() };
+            layers.extend(ends.into_iter().map(layer));
         }
     }
     layers

@@ -11,13 +11,13 @@ pub const EXPERIMENT: Experiment = Experiment {
     id: "x12-bottleneck",
     claim: "a bottleneck costs O((N+B)²) per stream instead of O((2N)²), and its first fused layer exchanges nothing",
     method: "Operations and kept numbers of one layer of width 8, counted from tapes and predicted, for 8, 32, 128 and 512 tokens \
-             of each modality and 1, 4 and 16 bottleneck tokens. Then four layers on the task two-bits, 1000 batches of 64: full \
+             of each modality and 1, 4 and 16 bottleneck tokens. Then four layers on the task two-bits, 600 batches of 64: full \
              attention, bottlenecks in the last 1, 2 and 4 layers, and no interaction.",
     steps: || STEPS * (2 + FUSED.len() * TOKENS.len()),
     run,
 };
 
-const STEPS: usize = 1000;
+const STEPS: usize = 600;
 const LAYERS: usize = 4;
 /// Layers with a bottleneck.
 const FUSED: [usize; 3] = [1, 2, 4];

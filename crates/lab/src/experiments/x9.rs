@@ -11,8 +11,8 @@ use crate::stats::mean;
 pub const EXPERIMENT: Experiment = Experiment {
     id: "x9-ln-gradients",
     claim: "at initialization, gradients of the last layer shrink with depth in Pre-LN stacks and not in Post-LN ones",
-    method: "Double precision, width 32, four heads, ReLU networks of width 128, 16 normal tokens, cross entropy over 32 classes. \
-             The norm of the gradient of the second matrix of the feed-forward network, before any training, the mean of eight \
+    method: "Double precision, width 32, four heads, ReLU networks of width 128, 16 normal tokens, cross entropy over 32 classes, \
+             weights of Xavier with normal numbers. The norm of the gradient of the second matrix of the feed-forward network, before any training, the mean of eight \
              draws from each seed.",
     steps: || 2 * DEPTHS.len(),
     run,
@@ -82,7 +82,11 @@ fn first_and_last(order: NormOrder, depth: usize, seed: u64) -> Result<(f64, f64
         eps: 1e-5,
         attention: AttentionKind::Plain,
     };
-    let encoder = Encoder::<f64>::new(order, depth, &config, random)?;
+    let mut encoder = Encoder::<f64>::new(order, depth, &config, random)?;
+    for (_, mut weight) in encoder.arrays_mut().into_iter().filter(|(name, _)| name.ends_with(".weight")) {
+        let std = (2.0 / (weight.shape()[0] + weight.shape()[1]) as f64).sqrt();
+        weight.mapv_inplace(|_| std * random.normal_number());
+    }
     let probe = DepthProbe { encoder, output: Linear::new(WIDTH, WIDTH, random) };
     let x = random.normal((TOKENS, WIDTH), 1.0);
     let labels: Vec<usize> = (0..TOKENS).map(|_| random.below(WIDTH)).collect();

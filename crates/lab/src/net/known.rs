@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
-use mmt_fusion::topology::{Inputs, Node, Sizes, Topology, kinds, parse, shapes};
+use mmt_fusion::topology::{Inputs, Node, Sizes, Topology, cost, parse, shapes};
 use mmt_tensor::Real;
 
 use crate::tasks::{Modality, Samples, Task};
@@ -39,6 +39,9 @@ pub const TRAINED: [(&str, &str); 13] = [
     ),
     ("late-3", "Tuple[Tf(1, 2, In v), Tf(2, 2, In a), Tf(3, 2, In p)]"),
 ];
+
+/// No net has more parameters: each takes sixteen bytes while it is trained.
+const LARGEST: u128 = 1 << 24;
 
 /// A topology that fits a task.
 #[derive(Clone, Debug)]
@@ -97,7 +100,11 @@ pub fn read(what: &str, task: Task, inputs: &Inputs, sizes: &Sizes) -> Result<Kn
     }
     let shapes = shapes(&topology, inputs, sizes)
         .map_err(|e| wrong(parsed.places[e.node].clone(), e.error.to_string()))?;
-    kinds(&topology, &shapes, sizes).map_err(|e| wrong(0..text.len(), e.to_string()))?;
+    let (_, all) = cost(&topology, &shapes, sizes).map_err(|e| wrong(0..text.len(), e.to_string()))?;
+    if all.parameters > LARGEST {
+        let why = format!("{} parameters, and at most {LARGEST} are trained", all.parameters);
+        return Err(wrong(0..text.len(), why));
+    }
     Ok(Known { name, topology })
 }
 
@@ -170,6 +177,10 @@ mod tests {
             Some("Sum[(1, In image), (1, In text)]: topology: sum")
         );
         assert_eq!(refused("Tf(1, 2, Cat[In image", qa), "expected `]`");
+        assert_eq!(
+            refused("Tf(1, 16000000, In image)", qa),
+            "Tf(1, 16000000, In image): 136704000000 parameters, and at most 16777216 are trained"
+        );
         assert_eq!(
             refused("Tf(1, 2, Tf(1, 1, In image))", qa).split(": topology").nth(1),
             Some(
