@@ -41,10 +41,10 @@ static ALLOCATOR: mmt_tensor::alloc::Recycling = mmt_tensor::alloc::Recycling;
 
 /// Multimodal Transformers: every formula forward and backward, proved by tests
 ///
-/// Without a verb: the tour. Exit codes: 0 done and every check passed, 1 a check failed, 2 the command line is wrong, 3 a file is invalid,
-/// 4 it was interrupted, 6 nothing is selected.
+/// Without a verb: the tour. Exit codes: 0 done and every check passed, 1 a check failed, 2 the command line is wrong,
+/// 3 a file is invalid, 4 it was interrupted, 6 nothing is selected.
 #[derive(Parser, Debug)]
-#[command(name = "mmt", version, max_term_width = 100)]
+#[command(name = "mmt", version, max_term_width = 80)]
 struct Program {
     #[command(flatten)]
     options: Options,

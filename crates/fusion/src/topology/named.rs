@@ -66,7 +66,7 @@ pub const NAMED: &[Named] = &[
     Named {
         name: "combination",
         text: "Let x = Sum[(1, In a), (1, Lin(0, In b))] in Tf(5, 6, Cat[Ca(3, x, In t), Ca(4, In t, x)])",
-        systems: "the example of the note: a sum, then cross-attention, then concatenation",
+        systems: "the note's example: a sum, cross-attention, then concatenation",
     },
     Named { name: "independent", text: "Tuple[Tf(1, 12, In a), Tf(2, 12, In t)]", systems: "CLIP, VATT" },
 ];
