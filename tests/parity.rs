@@ -26,9 +26,6 @@ const UNSUPPORTED: &[&str] = &[
     "op_norm_s/group_norm",
     "op_norm_s/rms_norm",
     "op_position_s/sincos_2d",
-    "op_roi_s/roi_pool",
-    "op_roi_s/box_iou",
-    "op_roi_s/nms",
     "optim_s/adamw_amsgrad",
 ];
 

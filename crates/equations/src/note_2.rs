@@ -5,6 +5,10 @@ use crate::{checks, equations};
 equations! { "2",
     patch = "eq-2.1-patch": mmt_tokenizers::image::PatchEmbedding => checks::patch;
     roi_align = "eq-2.2-roialign": mmt_tokenizers::image::roi_align => checks::roi_align;
+    roi_pool = "eq-2.2-roi-pool": mmt_tokenizers::image::roi_pool => checks::roi_pool;
+    box_iou = "eq-2.2-box-iou": mmt_tokenizers::image::box_iou => checks::box_iou;
+    box_giou = "eq-2.2-box-giou": mmt_tokenizers::image::box_giou => checks::box_giou;
+    nms = "eq-2.2-nms": mmt_tokenizers::image::non_maximum_suppression => checks::non_maximum_suppression;
     region_geometry = "eq-2.3-geometry": mmt_tokenizers::image::region_geometry => checks::region_geometry;
     global_region = "eq-2.3-global-region": mmt_tokenizers::image::with_global_region => checks::global_region;
     region_embedding = "eq-2.3-region-embedding": mmt_tokenizers::image::RegionEmbedding => checks::region_embedding;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mmt_golden::file::Data;
 use mmt_tensor::{Real, Tree};
 use ndarray::{ArrayD, ArrayRef, Dimension};
 
@@ -110,27 +111,30 @@ pub struct Comparison {
 /// Roles that hold results.
 const RESULTS: [&str; 5] = ["out", "act", "loss", "grad_in", "grad_param"];
 
-/// Compares every result of a record with ours.
+/// Compares every result of a record with ours; whole numbers exactly.
 pub fn compare<R: Real>(case: &str, record: &Record, answer: &Answer<R>, precision: Precision) -> Comparison {
     let mut comparison = Comparison { worst: None, missing: Vec::new(), arrays: 0 };
     for role in RESULTS {
         let of_role = |key: &str| key.split('/').next() == Some(role);
-        let mut wanted: Vec<(&String, ArrayD<f64>)> = Vec::new();
+        let mut wanted: Vec<(&String, ArrayD<f64>, bool)> = Vec::new();
         for (key, stored) in record.arrays.iter().filter(|(key, _)| of_role(key)) {
-            match stored.real() {
-                Some(a) => wanted.push((key, a)),
-                None => comparison.missing.push(key.clone()), // indices: no function of ours computes indices
+            match (stored.real(), &stored.data) {
+                (Some(a), _) => wanted.push((key, a, false)),
+                (None, Data::I64(a)) => wanted.push((key, a.mapv(|i| i as f64), true)),
+                (None, _) => comparison.missing.push(key.clone()),
             }
         }
-        let largest = wanted.iter().map(|(_, a)| magnitude(a)).fold(0.0, f64::max);
+        let numbers = wanted.iter().filter(|(.., whole)| !whole);
+        let largest = numbers.map(|(_, a, _)| magnitude(a)).fold(0.0, f64::max);
         let r = precision.tolerance(case, &record.name, role);
-        for (key, want) in wanted {
+        for (key, want, whole) in wanted {
             let Some(got) = answer.arrays.get(key) else {
                 comparison.missing.push(key.clone());
                 continue;
             };
             comparison.arrays += 1;
-            let worst = furthest(key, got, &want, r * (magnitude(&want) + 0.1 * largest));
+            let allowed = if whole { 0.0 } else { r * (magnitude(&want) + 0.1 * largest) };
+            let worst = furthest(key, got, &want, allowed);
             if comparison.worst.as_ref().is_none_or(|old| worst.units > old.units) {
                 comparison.worst = Some(worst);
             }

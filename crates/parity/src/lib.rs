@@ -3,6 +3,7 @@
 //! A folder holds cases, a case holds records. For every record the functions of mmt run forward on the stored inputs
 //! and backward from the stored gradient of the output, and every stored result is compared with ours.
 
+mod answers;
 mod attention;
 pub mod case;
 mod cnn;
@@ -11,15 +12,19 @@ pub mod compare;
 mod cross_layers;
 mod flax;
 mod irene;
+mod irene_blocks;
+mod irene_inputs;
 mod layers;
 mod layout;
 mod linear;
 mod losses;
 mod mbt;
+mod mbt_inputs;
 mod ops;
 mod optim;
 mod parts;
 mod pooled;
+mod pooled_set;
 mod regions;
 mod regression;
 mod tokens;
@@ -32,7 +37,7 @@ use std::path::Path;
 use mmt_golden::file::{self, FileError};
 use mmt_tensor::{Real, parallel};
 
-use case::{Case, Found, Record, Trouble};
+use case::{Case, Record, Trouble};
 pub use compare::{Answer, Precision, Worst};
 
 /// What became of a record.
@@ -102,7 +107,7 @@ pub fn run(folder: &Path, names: &[String], precision: Precision) -> Vec<Result<
 
 fn run_case<R: Real>(case: &Case, precision: Precision) -> Result<Vec<Outcome>, file::Malformed> {
     let outcome = |record: &Record| {
-        let verdict = match answer::<R>(&case.name, record) {
+        let verdict = match answers::answer::<R>(&case.name, record) {
             Ok(answer) => judge(&case.name, record, &answer, precision),
             Err(Trouble::Unsupported(what)) => Verdict::Unsupported(what),
             Err(Trouble::Refused(error)) => Verdict::Refused(error.to_string()),
@@ -120,66 +125,6 @@ fn judge<R: Real>(case: &str, record: &Record, answer: &Answer<R>, precision: Pr
         Some(worst) if worst.units > 1.0 => Verdict::Fail(worst),
         Some(worst) if comparison.missing.is_empty() => Verdict::Pass(worst),
         Some(worst) => Verdict::Partial(worst, comparison.missing),
-    }
-}
-
-/// The functions of mmt that belong to a record.
-fn answer<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
-    if case.starts_with("op") { operation(case, record) } else { system(case, record) }
-}
-
-/// Cases of single functions.
-fn operation<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
-    match case {
-        "op_softmax_s" => ops::softmax(record),
-        "op_activation_s" => ops::activation(record),
-        "op_norm_s" => ops::norm(record),
-        "op_position_s" => ops::position(record),
-        "op_losses_s" => losses::loss(record),
-        "op_linear_embedding_s" => linear::linear_embedding(record),
-        "op_conv_s" => vision::convolution(record),
-        "op_pool_s" => vision::pooling(record),
-        "op_roi_s" => regions::alignment(record),
-        "op_sdpa_s" => attention::dot_product(record),
-        "op_mha_s" => attention::module(record),
-        "op_large_s" => match record.system.as_str() {
-            "matmul" => linear::product(record),
-            "softmax" => ops::softmax(record),
-            "layer_norm" => ops::layer_norm(record),
-            "sdpa" => attention::dot_product(record),
-            "conv2d" => vision::convolution(record),
-            "embedding" => linear::embedding(record),
-            _ => ops::unsupported("no page"),
-        },
-        "optim_s" => optim::optimizer(record),
-        _ => ops::unsupported("no page"),
-    }
-}
-
-/// Cases of layers, of parts of published systems, and of whole models.
-fn system<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
-    match case {
-        "layer_encoder_s" => layers::encoder_layer(record),
-        "layer_decoder_s" => layers::decoder_layer(record),
-        "layer_transformer_s" => layers::transformer(record),
-        "tv_roi_head_s" => regions::head(record),
-        "tv_resnet_blocks_s" => cnn::residual_block(record),
-        "tv_s3d_s" => cnn::s3d(record),
-        "hf_vit_classification_s" | "hf_vit_mim_s" | "hf_vit_mae_s" => tokens::vision(record),
-        "hf_vivit_s" => tokens::vivit(record),
-        "hf_videomae_s" => tokens::videomae(record),
-        "hf_ast_s" => tokens::ast(record),
-        "ext_vilbert_coattention_s" => coattention::vilbert(record),
-        "ext_tribert_connection_s" => coattention::tribert(record),
-        "ext_mult_crossmodal_s" => cross_layers::mult(record),
-        "ext_tmm_crosslayer_s" => cross_layers::cross_layer(record),
-        "ext_tmm_fusion_s" => pooled::fusion(record),
-        "ext_irene_s" => irene::model(record),
-        "ext_mbt_bottleneck_s" => mbt::bottleneck(record),
-        "ext_mbt_cross_s" => mbt::cross(record),
-        "ext_gbert_predict_s" => visits::predict(record),
-        "ext_gbert_pretrain_s" => visits::pretrain(record),
-        _ => ops::unsupported("no page"),
     }
 }
 

@@ -1,24 +1,19 @@
 //! Records of MBT: videos and spectrograms whose streams meet in the later layers.
 
-use mmt_blocks::{ClassToken, Encoder, LayerNorm, Linear, Mask};
+use mmt_blocks::{Encoder, LayerNorm, Linear, Mask};
 use mmt_fusion::{
     Bottleneck, BottleneckLayer, Layout, Stream, StreamTape, concat, concat_all, concat_all_backward,
     concat_backward,
 };
-use mmt_tensor::{Ragged, Real, Tree};
-use mmt_tokenizers::image::{Order, PatchEmbedding, PatchEmbeddingTape};
-use mmt_tokenizers::video::{Tubelet, TubeletEmbedding, TubeletEmbeddingTape};
-use ndarray::{Array2, Array4, Array5, ArrayD};
+use mmt_tensor::{Real, Tree};
+use ndarray::{Array2, ArrayD};
 
 use super::Answer;
 use super::case::{Found, Record};
 use super::flax::{block, final_norm, flat, linear, samples, with, with_block, with_final_norm, with_linear};
 use super::layout::reshape;
+use super::mbt_inputs::{Front, SUFFIXES, Tokens};
 use super::ops::unsupported;
-
-/// What the name of a modality adds to the names of its parameters.
-const SUFFIXES: [&str; 2] = ["", "_spectrogram"];
-const CLASSES: [&str; 2] = ["cls", "clsspectrogram"];
 
 /// `ext_mbt_bottleneck`: each modality sees itself and the bottleneck.
 pub fn bottleneck<R: Real>(record: &Record) -> Found<Answer<R>> {
@@ -106,9 +101,6 @@ pub fn cross<R: Real>(record: &Record) -> Found<Answer<R>> {
     front.backward(answer, record, &tapes, &dx)
 }
 
-/// Tokens and their layout, for each modality.
-type Tokens<R> = Vec<(Array2<R>, Layout)>;
-
 fn pairs<R>(x: &Tokens<R>) -> Vec<(&ndarray::ArrayRef2<R>, &Layout)> {
     x.iter().map(|(x, layout)| (&**x, layout)).collect()
 }
@@ -178,80 +170,4 @@ fn decide<R: Real>(
     let dz = norm.backward(&norm_tape, &concat_all(&dparts)?.0, &mut norm_grad);
     let answer = with_linear(answer.with("out/logits", &logits), record, "output_projection", &head_grad)?;
     Ok((with_final_norm(answer, &norm_grad), concat_all_backward(&layouts, &dz)))
-}
-
-/// What makes tokens of videos and spectrograms.
-struct Front<R> {
-    videos: TubeletEmbedding<R>,
-    images: PatchEmbedding<R>,
-}
-
-/// What its backward reads.
-struct FrontTape<R> {
-    videos: TubeletEmbeddingTape<R>,
-    images: PatchEmbeddingTape<R>,
-    classes: Vec<(ClassToken<R>, Ragged)>,
-}
-
-impl<R: Real> Front<R> {
-    fn of(record: &Record) -> Found<Self> {
-        let d = record.size("hidden_size")?;
-        let kernel: Array5<R> = record.real("param/embedding/kernel")?;
-        let (frames, patch, _, channels, _) = kernel.dim();
-        let tubelet = Tubelet { frames, patch };
-        let project = linear(record, "embedding", frames * patch * patch * channels, d)?;
-        let images = linear(record, "embedding_spectrogram", patch * patch * channels, d)?;
-        Ok(Front {
-            videos: TubeletEmbedding { project, tubelet, order: Order::Hwc },
-            images: PatchEmbedding { project: images, patch, order: Order::Hwc },
-        })
-    }
-
-    fn d(&self) -> usize {
-        self.videos.project.weight.ncols()
-    }
-
-    fn forward(&self, record: &Record) -> Found<(Tokens<R>, FrontTape<R>)> {
-        let videos: Array5<R> = record.real("in/rgb")?;
-        let images: Array4<R> = record.real("in/spectrogram")?;
-        let (x, videos_tape) = self.videos.forward(&videos)?;
-        let (y, images_tape) = self.images.forward(&images)?;
-        let (mut tokens, mut classes) = (vec![], vec![]);
-        for (m, (x, samples)) in [(x, videos.dim().0), (y, images.dim().0)].into_iter().enumerate() {
-            let (n, d) = (x.nrows() / samples, x.ncols());
-            let position = format!("Transformer/posembed_input{}/pos_embedding", SUFFIXES[m]);
-            let class = ClassToken {
-                class: reshape(&flat::<R>(record, CLASSES[m], d)?, &[d]),
-                position: reshape(&flat::<R>(record, &position, (n + 1) * d)?, &[n + 1, d]),
-            };
-            let rows = Ragged::even(samples, n);
-            let layout = Layout::of(CLASSES[m], ClassToken::<R>::rows(&rows))?;
-            tokens.push((class.forward(&x, &rows)?, layout));
-            classes.push((class, rows));
-        }
-        Ok((tokens, FrontTape { videos: videos_tape, images: images_tape, classes }))
-    }
-
-    fn backward(
-        &self,
-        mut answer: Answer<R>,
-        record: &Record,
-        tape: &FrontTape<R>,
-        dx: &[Array2<R>],
-    ) -> Found<Answer<R>> {
-        let mut dpatches = vec![];
-        for (m, (class, rows)) in tape.classes.iter().enumerate() {
-            let mut grad = class.zeros_like();
-            dpatches.push(class.backward(&dx[m], rows, &mut grad));
-            let position = format!("Transformer/posembed_input{}/pos_embedding", SUFFIXES[m]);
-            answer = with(answer, record, &position, &grad.position.into_dyn())?;
-            answer = with(answer, record, CLASSES[m], &grad.class.into_dyn())?;
-        }
-        let (mut videos, mut images) = (self.videos.zeros_like(), self.images.zeros_like());
-        let dvideos = self.videos.backward(&tape.videos, &dpatches[0], &mut videos);
-        let dimages = self.images.backward(&tape.images, &dpatches[1], &mut images);
-        let answer = answer.with("grad_in/rgb", &dvideos).with("grad_in/spectrogram", &dimages);
-        let answer = with_linear(answer, record, "embedding", &videos.project)?;
-        with_linear(answer, record, "embedding_spectrogram", &images.project)
-    }
 }

@@ -2,10 +2,9 @@
 
 use mmt_blocks::{Linear, Pooler, PoolerTape};
 use mmt_fusion::{gate, gate_backward};
-use mmt_tensor::ops::sum::{column_sums, dot};
+use mmt_tensor::ops::sum::column_sums;
 use mmt_tensor::ops::{
-    OnEmpty, cross_entropy, cross_entropy_backward, l2_normalize, l2_normalize_backward, matmul, softmax,
-    softmax_backward,
+    OnEmpty, cross_entropy, cross_entropy_backward, l2_normalize, l2_normalize_backward, matmul,
 };
 use mmt_tensor::{Ragged, Real, Tree};
 use ndarray::{Array0, Array2, ArrayRef2, Axis, concatenate, s};
@@ -15,16 +14,17 @@ use super::case::{Found, Record};
 use super::layout::{linear, linear_of_any_size, with_linear};
 use super::ops::unsupported;
 use super::parts::with_maps;
+use super::pooled_set;
 
 /// In the order of the alphabet, as the library visits them.
-const MODALITIES: [&str; 3] = ["audio", "text", "vision"];
+pub const MODALITIES: [&str; 3] = ["audio", "text", "vision"];
 
 /// `ext_tmm_fusion`
 pub fn fusion<R: Real>(record: &Record) -> Found<Answer<R>> {
     match record.system.as_str() {
         "ConcatFusionModule" => projection(record),
         "AttentionFusionModule" => weighted(record),
-        "DeepsetFusionModule" => set(record),
+        "DeepsetFusionModule" => pooled_set::set(record),
         "LateFusion" => late(record),
         "ContrastiveLossWithTemperature" => contrast(record),
         _ => unsupported("no page"),
@@ -71,61 +71,6 @@ fn weighted<R: Real>(record: &Record) -> Found<Answer<R>> {
     let dscored = apart(&scorer.backward(&scorer_tape, &dl, &mut grad), &x);
     dx.iter_mut().zip(&dscored).for_each(|(dx, more)| *dx += more);
     Ok(with_inputs(with_maps(answer, &[("attention.0", &grad)]), &dx))
-}
-
-/// Vectors of one width, weighted, normalized, added up, and mapped.
-fn set<R: Real>(record: &Record) -> Found<Answer<R>> {
-    let x = inputs(record)?;
-    let maps = maps(record, "projections.")?;
-    let (mut p, mut tapes) = (vec![], vec![]);
-    for (map, x) in maps.iter().zip(&x) {
-        let (y, tape) = map.forward(x)?;
-        p.push(y);
-        tapes.push(tape);
-    }
-    // All vectors below each other, modality by modality.
-    let n = x[0].nrows();
-    let p = below(record, &p)?;
-    let hidden = Pooler { dense: linear_of_any_size::<R>(record, "param/attention.0")? };
-    let score = linear(record, "param/attention.2", hidden.dense.weight.ncols(), 1)?;
-    let weights = Weights { hidden, score };
-    let (hidden, hidden_tape) = each(&weights.hidden, &p)?;
-    let (scores, score_tape) = weights.score.forward(&hidden)?;
-    let a = softmax(&Array2::from_shape_fn((n, 3), |(i, m)| scores[(m * n + i, 0)]))?;
-    let z = Array2::from_shape_fn(p.dim(), |(i, c)| a[(i % n, i / n)] * p[(i, c)]);
-    let (u, norm_tape) = l2_normalize(&z, Some(1e-12))?;
-    let sum = Array2::from_shape_fn((n, p.ncols()), |(i, c)| u[(i, c)] + u[(n + i, c)] + u[(2 * n + i, c)]);
-    let mlp: Linear<R> = linear_of_any_size(record, "param/mlp")?;
-    let (y, mlp_tape) = mlp.forward(&sum)?;
-
-    let mut mlp_grad = mlp.zeros_like();
-    let dsum = mlp.backward(&mlp_tape, &record.shaped("cot/y", y.shape())?, &mut mlp_grad);
-    let du = Array2::from_shape_fn(p.dim(), |(i, c)| dsum[(i % n, c)]);
-    let dz = l2_normalize_backward(&norm_tape, &du);
-    let da =
-        Array2::from_shape_fn((n, 3), |(i, m)| dot(&dz.row(m * n + i).to_vec(), &p.row(m * n + i).to_vec()));
-    let da = softmax_backward(&a, &da);
-    let dscores = Array2::from_shape_fn(scores.dim(), |(i, _)| da[(i % n, i / n)]);
-    let mut grad = Weights { hidden: weights.hidden.zeros_like(), score: weights.score.zeros_like() };
-    let dhidden = weights.score.backward(&score_tape, &dscores, &mut grad.score);
-    let dp = weights.hidden.backward(&hidden_tape, &dhidden, &mut grad.hidden)
-        + Array2::from_shape_fn(p.dim(), |(i, c)| a[(i % n, i / n)] * dz[(i, c)]);
-
-    let mut answer = Answer::new().with("out/y", &y);
-    let mut dx = vec![];
-    for (m, name) in MODALITIES.into_iter().enumerate() {
-        let mut grad = maps[m].zeros_like();
-        dx.push(maps[m].backward(&tapes[m], &dp.slice(s![m * n..(m + 1) * n, ..]), &mut grad));
-        answer = with_linear(answer, &format!("grad_param/projections.{name}"), &grad);
-    }
-    let maps = [("attention.0", &grad.hidden.dense), ("attention.2", &grad.score), ("mlp", &mlp_grad)];
-    Ok(with_inputs(with_maps(answer, &maps), &dx))
-}
-
-/// What weighs the vectors of a set.
-struct Weights<R> {
-    hidden: Pooler<R>,
-    score: Linear<R>,
 }
 
 /// An encoder for each modality, and one head over what they give.
@@ -183,7 +128,7 @@ fn contrast<R: Real>(record: &Record) -> Found<Answer<R>> {
 }
 
 /// `[n, d_m]` of every modality, all with the same `n`.
-fn inputs<R: Real>(record: &Record) -> Found<Vec<Array2<R>>> {
+pub fn inputs<R: Real>(record: &Record) -> Found<Vec<Array2<R>>> {
     let x: Vec<Array2<R>> =
         MODALITIES.iter().map(|name| record.real(&format!("in/{name}"))).collect::<Found<_>>()?;
     beside(record, &x)?;
@@ -191,16 +136,16 @@ fn inputs<R: Real>(record: &Record) -> Found<Vec<Array2<R>>> {
 }
 
 /// A linear map for each modality.
-fn maps<R: Real>(record: &Record, prefix: &str) -> Found<Vec<Linear<R>>> {
+pub fn maps<R: Real>(record: &Record, prefix: &str) -> Found<Vec<Linear<R>>> {
     MODALITIES.iter().map(|name| linear_of_any_size(record, &format!("param/{prefix}{name}"))).collect()
 }
 
-fn with_inputs<R: Real>(answer: Answer<R>, dx: &[Array2<R>]) -> Answer<R> {
+pub fn with_inputs<R: Real>(answer: Answer<R>, dx: &[Array2<R>]) -> Answer<R> {
     MODALITIES.iter().zip(dx).fold(answer, |answer, (name, dx)| answer.with(&format!("grad_in/{name}"), dx))
 }
 
 /// A linear map and a hyperbolic tangent of every row: each is a sequence of one token.
-fn each<R: Real>(map: &Pooler<R>, x: &ArrayRef2<R>) -> Found<(Array2<R>, PoolerTape<R>)> {
+pub fn each<R: Real>(map: &Pooler<R>, x: &ArrayRef2<R>) -> Found<(Array2<R>, PoolerTape<R>)> {
     Ok(map.forward(x, &Ragged::even(x.nrows(), 1))?)
 }
 
@@ -208,11 +153,7 @@ fn beside<R: Real>(record: &Record, x: &[Array2<R>]) -> Found<Array2<R>> {
     joined(record, x, Axis(1))
 }
 
-fn below<R: Real>(record: &Record, x: &[Array2<R>]) -> Found<Array2<R>> {
-    joined(record, x, Axis(0))
-}
-
-fn joined<R: Real>(record: &Record, x: &[Array2<R>], axis: Axis) -> Found<Array2<R>> {
+pub fn joined<R: Real>(record: &Record, x: &[Array2<R>], axis: Axis) -> Found<Array2<R>> {
     let views: Vec<_> = x.iter().map(|x| x.view()).collect();
     concatenate(axis, &views).map_err(|_| record.invalid(0, "the modalities differ in shape".to_string()))
 }

@@ -2,8 +2,11 @@
 
 use mmt_tensor::ops::{relu, relu_backward};
 use mmt_tensor::{Real, Tree};
-use mmt_tokenizers::image::{ImageBox, RoiAlign, Sampling, roi_align, roi_align_backward};
-use ndarray::{Array2, Array4};
+use mmt_tokenizers::image::{
+    Edges, ImageBox, RoiAlign, RoiPool, Sampling, box_giou, box_iou, non_maximum_suppression, roi_align,
+    roi_align_backward, roi_pool, roi_pool_backward,
+};
+use ndarray::{Array1, Array2, Array4};
 
 use super::Answer;
 use super::case::{Found, Record};
@@ -12,19 +15,46 @@ use super::layout::{linear_of_any_size, reshape, with_linear};
 use super::ops::unsupported;
 
 /// `op_roi`
-pub fn alignment<R: Real>(record: &Record) -> Found<Answer<R>> {
+pub fn boxes_in_images<R: Real>(record: &Record) -> Found<Answer<R>> {
     match record.system.as_str() {
-        "roi_align" => {}
-        "roi_pool" => return unsupported("the maximum of bins with rounded edges"),
-        "box_iou" => return unsupported("overlap of boxes as a measure"),
-        "nms" => return unsupported("suppression of boxes that overlap"),
-        _ => return unsupported("no page"),
+        "roi_align" => alignment(record),
+        "roi_pool" => pooling(record),
+        "box_iou" => overlap(record),
+        "nms" => suppression(record),
+        _ => unsupported("no page"),
     }
+}
+
+fn alignment<R: Real>(record: &Record) -> Found<Answer<R>> {
     let (x, boxes, how): (Array4<R>, _, _) = (record.real("in/x")?, boxes(record)?, settings(record)?);
     let y = roi_align(&x, &boxes, how)?;
     let dy: Array4<R> = record.shaped("cot/y", y.shape())?;
     let dx = roi_align_backward(x.dim(), &boxes, how, &dy);
     Ok(Answer::new().with("out/y", &y).with("grad_in/x", &dx))
+}
+
+fn pooling<R: Real>(record: &Record) -> Found<Answer<R>> {
+    let (x, boxes): (Array4<R>, _) = (record.real("in/x")?, boxes(record)?);
+    let [high, wide] = record.sizes("output_size", 1)?;
+    let how = RoiPool { scale: record.number("spatial_scale")?, output: (high, wide) };
+    let y = roi_pool(&x, &boxes, how)?;
+    let dy: Array4<R> = record.shaped("cot/y", y.shape())?;
+    let dx = roi_pool_backward(&x, &boxes, how, &dy);
+    Ok(Answer::new().with("out/y", &y).with("grad_in/x", &dx))
+}
+
+fn overlap<R: Real>(record: &Record) -> Found<Answer<R>> {
+    let boxes: Array2<R> = record.real("in/boxes")?;
+    let answer = Answer::new().with("out/iou", &box_iou(&boxes, &boxes, Edges::Between)?);
+    Ok(answer.with("out/giou", &box_giou(&boxes, &boxes)?))
+}
+
+fn suppression<R: Real>(record: &Record) -> Found<Answer<R>> {
+    let (boxes, scores): (Array2<R>, Array1<R>) = (record.real("in/boxes")?, record.real("in/scores")?);
+    let threshold = record.number("iou_threshold")?;
+    let kept = non_maximum_suppression(&boxes, &scores, threshold, Edges::Between)?;
+    let kept: Vec<R> = kept.into_iter().map(|i| R::of(i as f64)).collect();
+    Ok(Answer::new().with("out/keep", &Array1::from(kept)))
 }
 
 /// `tv_roi_head`: a residual block, boxes read from its map, two linear layers with ReLU, and two linear heads.

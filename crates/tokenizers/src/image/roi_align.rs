@@ -57,8 +57,8 @@ pub struct RoiAlign {
 /// Source: He et al. 2017, *Mask R-CNN*, section 3.
 ///
 /// # Errors
-/// [`Error::InvalidBox`] for a box without area, with a corner that is not finite, or outside its image;
-/// [`Error::IndexOutOfRange`] for an image that is not in the batch; [`Error::InvalidHyperparameter`] for a scale, an
+/// [`Error::InvalidBox`] for a box without area, with a corner that is not finite, outside its image, or over 16 times as
+/// large as it; [`Error::IndexOutOfRange`] for an image that is not in the batch; [`Error::InvalidHyperparameter`] for a scale, an
 /// output or a sampling that is not positive; [`Error::EmptyInput`] for no box or an empty map; [`Error::NonFinite`]
 /// for features that are not finite.
 pub fn roi_align<R: Real>(
@@ -212,7 +212,7 @@ fn check<R: Real>(features: &ArrayRef4<R>, boxes: &[ImageBox], settings: RoiAlig
 }
 
 /// What is wrong with a box in an image of this size.
-fn fault(b: &ImageBox, width: f64, height: f64) -> Option<&'static str> {
+pub(super) fn fault(b: &ImageBox, width: f64, height: f64) -> Option<&'static str> {
     let [x1, y1, x2, y2] = b.corners;
     if b.corners.iter().any(|x| !x.is_finite()) {
         return Some("has a corner that is not finite");
@@ -220,8 +220,11 @@ fn fault(b: &ImageBox, width: f64, height: f64) -> Option<&'static str> {
     if x2 <= x1 || y2 <= y1 {
         return Some("has no area");
     }
-    let outside = x2 <= 0.0 || y2 <= 0.0 || x1 >= width || y1 >= height;
-    outside.then_some("lies outside the image")
+    if x2 <= 0.0 || y2 <= 0.0 || x1 >= width || y1 >= height {
+        return Some("lies outside the image");
+    }
+    let far = x2 - x1 > 16.0 * width || y2 - y1 > 16.0 * height;
+    far.then_some("is over 16 times as large as its image")
 }
 
 #[cfg(test)]
@@ -249,6 +252,9 @@ mod tests {
         let outside = "roi_align: boxes: box 0 lies outside the image";
         assert_eq!(run([8.0, 0.0, 9.0, 1.0], SETTINGS), outside);
         assert_eq!(run([-3.0, 0.0, -1.0, 1.0], SETTINGS), outside);
+        let far = RoiAlign { sampling: Sampling::Adaptive, ..SETTINGS };
+        let large = "roi_align: boxes: box 0 is over 16 times as large as its image";
+        assert_eq!(run([-1e300, 0.0, 1e300, 1.0], far), large);
     }
 
     #[test]
