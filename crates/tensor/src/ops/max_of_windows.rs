@@ -5,7 +5,7 @@ use std::ops::Range;
 use ndarray::{Array4, ArrayRef4, Axis};
 
 use crate::parallel::{all_finite, map};
-use crate::{Error, Real, Result, check_setting};
+use crate::{Error, Real, Result, check_not_empty, check_setting};
 
 /// Windows of nearly equal size that cover an axis of `size` pixels: window `i` of `count` runs from `⌊i size / count⌋` up
 /// to `⌈(i + 1) size / count⌉`, without the last. PyTorch calls them adaptive.
@@ -48,10 +48,11 @@ pub fn cut_windows(size: usize, kernel: usize, stride: usize) -> Result<Vec<Rang
 /// the size of the result. The ranges are those of PyTorch.
 ///
 /// # Errors
-/// [`Error::EmptyInput`] for no window and for a window without a pixel; [`Error::IndexOutOfRange`] for a window that
+/// [`Error::EmptyInput`] for no number, for no window and for a window without a pixel; [`Error::IndexOutOfRange`] for a window that
 /// leaves the image; [`Error::NonFinite`] for NaN and infinities.
 pub fn max_of_windows<R: Real>(x: &ArrayRef4<R>, [rows, columns]: [&[Range<usize>]; 2]) -> Result<Array4<R>> {
     let (batch, c, h, w) = x.dim();
+    check_not_empty("max_of_windows: x", x)?;
     check_ranges("max_of_windows: rows", rows, h)?;
     check_ranges("max_of_windows: columns", columns, w)?;
     if !all_finite(x) {
@@ -155,6 +156,15 @@ mod tests {
         assert_eq!(text(&[0..1, 1..2], &[0..2, 2..2]), "max_of_windows: columns: empty");
         let far = text(&[0..1, 1..2], &[0..2, 2..4]);
         assert_eq!(far, "max_of_windows: columns: index 3 is outside a table of 3");
+    }
+
+    #[test]
+    fn nothing_is_refused() {
+        for shape in [(0, 1, 2, 2), (1, 0, 2, 2), (1, 1, 0, 2)] {
+            let x = Array4::<f64>::zeros(shape);
+            let error = max_of_windows(&x, [&[0..1, 1..2], &[0..1, 1..2]]).unwrap_err();
+            assert_eq!(error.to_string(), "max_of_windows: x: empty");
+        }
     }
 
     #[test]

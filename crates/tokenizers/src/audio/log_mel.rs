@@ -2,7 +2,7 @@
 
 use mmt_tensor::ops::matmul;
 use mmt_tensor::parallel::{map_elements, zip_elements};
-use mmt_tensor::{Real, Result, check_finite, check_setting, tree};
+use mmt_tensor::{Real, Result, check_finite, check_setting, check_shape, tree};
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, Zip};
 
 use super::dft::{Window, fourier_tables, window};
@@ -125,8 +125,10 @@ impl<R: Real> LogMel<R> {
     /// section II; settings: see [`LogMelConfig::ast`].
     ///
     /// # Errors
-    /// As [`cut_frames`]; [`Error::NonFinite`](mmt_tensor::Error::NonFinite) for energies that overflow.
+    /// As [`cut_frames`]; [`Error::ShapeMismatch`](mmt_tensor::Error::ShapeMismatch) for tables that were replaced by others
+    /// that do not fit; [`Error::NonFinite`](mmt_tensor::Error::NonFinite) for energies that overflow.
     pub fn forward(&self, x: &ArrayRef1<R>) -> Result<(Array2<R>, LogMelTape<R>)> {
+        self.check_tables()?;
         let s = cut_frames(x, &self.window, &self.config.frames)?;
         let (real, imaginary) = (matmul(&s, &self.fourier[0]), matmul(&s, &self.fourier[1]));
         let power = zip_elements(
@@ -185,6 +187,15 @@ impl<R: Real> LogMel<R> {
         ds += &matmul(&double(&tape.imaginary), &self.fourier[1].t());
         cut_frames_backward(tape.samples, &self.window, &ds, &self.config.frames)
     }
+
+    /// All fields are public, and a table may come from elsewhere.
+    fn check_tables(&self) -> Result<()> {
+        let (n, k) = (self.config.frames.frame, self.fourier[0].ncols());
+        check_shape("log mel: window", self.window.shape(), &[n])?;
+        check_shape("log mel: real part", self.fourier[0].shape(), &[n, k])?;
+        check_shape("log mel: imaginary part", self.fourier[1].shape(), &[n, k])?;
+        check_shape("log mel: filters", self.filters.shape(), &[k, self.config.mels])
+    }
 }
 
 #[cfg(test)]
@@ -203,6 +214,22 @@ mod tests {
         assert_eq!(text(transform), "fourier: n: 256 samples are fewer than a frame of 400");
         let range = LogMelConfig { range: [20.0, 9000.0], ..config };
         assert_eq!(text(range), "mel filters: range: must lie within 0 to 8000, got 20 to 9000");
+    }
+
+    #[test]
+    fn tables_that_do_not_fit_are_refused() {
+        let good = LogMel::<f64>::new(LogMelConfig::ast()).unwrap();
+        let text = |module: LogMel<f64>| module.forward(&Array1::zeros(800)).unwrap_err().to_string();
+        let window = LogMel { window: Array1::zeros(399), ..good.clone() };
+        assert_eq!(text(window), "log mel: window: expected shape [400], got [399]");
+        let short =
+            LogMel { fourier: [Array2::zeros((399, 257)), Array2::zeros((400, 257))], ..good.clone() };
+        assert_eq!(text(short), "log mel: real part: expected shape [400, 257], got [399, 257]");
+        let narrow =
+            LogMel { fourier: [Array2::zeros((400, 257)), Array2::zeros((400, 256))], ..good.clone() };
+        assert_eq!(text(narrow), "log mel: imaginary part: expected shape [400, 257], got [400, 256]");
+        let filters = LogMel { filters: Array2::zeros((256, 128)), ..good };
+        assert_eq!(text(filters), "log mel: filters: expected shape [257, 128], got [256, 128]");
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use mmt_blocks::{Linear, LinearTape};
 use mmt_tensor::parallel::{contiguous, new_rows};
-use mmt_tensor::{Random, Real, Result, check_finite, check_not_empty, check_setting, check_shape, tree};
+use mmt_tensor::{
+    Error, Random, Real, Result, check_finite, check_not_empty, check_setting, check_shape, tree,
+};
 use ndarray::{Array2, Array4, ArrayRef2, ArrayRef4};
 
 /// In which order the numbers of a patch stand in its row.
@@ -66,7 +68,7 @@ impl<R: Real> PatchEmbedding<R> {
     /// Source: Dosovitskiy et al. 2021, *An Image is Worth 16x16 Words*, eq. 1.
     ///
     /// # Errors
-    /// [`Error::InvalidHyperparameter`](mmt_tensor::Error::InvalidHyperparameter) if `P` is zero or divides `H` or `W` not; `ShapeMismatch` for another
+    /// [`Error::InvalidHyperparameter`] if `P` is zero or divides `H` or `W` not; `ShapeMismatch` for another
     /// number of channels; `EmptyInput` for no pixel; `NonFinite` for NaN and infinities.
     pub fn forward(&self, images: &ArrayRef4<R>) -> Result<(Array2<R>, PatchEmbeddingTape<R>)> {
         let (n, h, w, c) = images.dim();
@@ -94,7 +96,7 @@ impl<R: Real> PatchEmbedding<R> {
     /// The rest is the linear map.
     pub fn backward(&self, tape: &PatchEmbeddingTape<R>, dy: &ArrayRef2<R>, grad: &mut Self) -> Array4<R> {
         let drows = self.project.backward(&tape.project, dy, &mut grad.project);
-        unpatchify(&drows, tape.shape, self.patch, self.order)
+        unpatchify(&drows, tape.shape, self.patch, self.order).expect("the shapes of the forward pass")
     }
 }
 
@@ -106,10 +108,7 @@ impl<R: Real> PatchEmbedding<R> {
 /// As [`PatchEmbedding::forward`].
 pub fn patchify<R: Real>(images: &ArrayRef4<R>, patch: usize, order: Order) -> Result<Array2<R>> {
     let (n, h, w, c) = images.dim();
-    check_setting("patch: size", patch > 0, || "must be positive, got 0".to_string())?;
-    check_setting("patch: size", h.is_multiple_of(patch) && w.is_multiple_of(patch), || {
-        format!("patches of {patch}x{patch} do not tile an image of {h}x{w}")
-    })?;
+    check_tiles(patch, h, w)?;
     check_not_empty("patch: images", images)?;
     check_finite("patch: images", images)?;
     let (grid_h, grid_w, line) = (h / patch, w / patch, patch * c);
@@ -136,11 +135,26 @@ pub fn patchify<R: Real>(images: &ArrayRef4<R>, patch: usize, order: Order) -> R
 /// The images whose patches these rows are: the inverse and the adjoint of [`patchify`].
 ///
 /// `rows: [B · (H/P)(W/P), P²C]` → `[B, H, W, C]`, for the shape `[B, H, W, C]`
-pub fn unpatchify<R: Real>(rows: &ArrayRef2<R>, shape: [usize; 4], patch: usize, order: Order) -> Array4<R> {
+///
+/// # Errors
+/// [`Error::InvalidHyperparameter`] if `P` is zero or divides `H` or `W` not; `EmptyInput` for no pixel;
+/// `ShapeMismatch` for rows that are not the patches of such images.
+pub fn unpatchify<R: Real>(
+    rows: &ArrayRef2<R>,
+    shape: [usize; 4],
+    patch: usize,
+    order: Order,
+) -> Result<Array4<R>> {
     let [n, h, w, c] = shape;
-    let (grid_w, line, rows) = (w / patch, patch * c, contiguous(rows));
+    check_tiles(patch, h, w)?;
+    if shape.contains(&0) {
+        return Err(Error::EmptyInput { at: "patch: images" });
+    }
+    let (grid_h, grid_w, line) = (h / patch, w / patch, patch * c);
+    check_shape("patch: rows", rows.shape(), &[n * grid_h * grid_w, patch * line])?;
+    let rows = contiguous(rows);
     let numbers = rows.as_slice().expect("standard layout");
-    new_rows(
+    Ok(new_rows(
         (n, h, w, c),
         w * c,
         1,
@@ -154,7 +168,14 @@ pub fn unpatchify<R: Real>(rows: &ArrayRef2<R>, shape: [usize; 4], patch: usize,
                 }
             }
         },
-    )
+    ))
+}
+
+fn check_tiles(patch: usize, h: usize, w: usize) -> Result<()> {
+    check_setting("patch: size", patch > 0, || "must be positive, got 0".to_string())?;
+    check_setting("patch: size", h.is_multiple_of(patch) && w.is_multiple_of(patch), || {
+        format!("patches of {patch}x{patch} do not tile an image of {h}x{w}")
+    })
 }
 
 /// Where line `a` of a patch begins in its row, and the distances to the next pixel and to the next channel.
@@ -186,6 +207,20 @@ mod tests {
     fn other_channels_and_no_pixels_are_refused() {
         assert_eq!(embed([1, 4, 4, 3], 2), "patch: images: expected shape [1, 4, 4, 2], got [1, 4, 4, 3]");
         assert_eq!(embed([0, 4, 4, 2], 2), "patch: images: empty");
+    }
+
+    #[test]
+    fn rows_that_are_no_patches_of_the_images_are_refused() {
+        let text = |rows: (usize, usize), shape, patch| {
+            let made = unpatchify(&Array2::<f64>::zeros(rows), shape, patch, Order::Hwc);
+            made.unwrap_err().to_string()
+        };
+        let tile = "patch: size: patches of 2x2 do not tile an image of 4x5";
+        assert_eq!(text((4, 4), [1, 4, 5, 1], 2), tile);
+        assert_eq!(text((4, 4), [1, 4, 4, 1], 0), "patch: size: must be positive, got 0");
+        assert_eq!(text((0, 4), [0, 4, 4, 1], 2), "patch: images: empty");
+        assert_eq!(text((3, 4), [1, 4, 4, 1], 2), "patch: rows: expected shape [4, 4], got [3, 4]");
+        assert_eq!(text((4, 8), [1, 4, 4, 1], 2), "patch: rows: expected shape [4, 4], got [4, 8]");
     }
 
     #[test]
