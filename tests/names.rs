@@ -20,15 +20,15 @@ use mmt_objectives::{NextMedication, NextSentence, ProlongedStay, SelfAndDual};
 use mmt_tensor::ops::Conv;
 use mmt_tensor::{Random, Tree};
 use mmt_tests::sources;
-use mmt_tokenizers::EmbeddingSum;
 use mmt_tokenizers::audio::SpectrogramPatches;
 use mmt_tokenizers::cnn::{ConvUnit, Inception, InceptionWidths, Separable};
 use mmt_tokenizers::ehr::{Ontology, OntologyEmbedding, PatientEmbedding, VisitConfig, VisitEncoder};
 use mmt_tokenizers::graph::{Gcn, GraphAttention};
-use mmt_tokenizers::image::{Order, PatchEmbedding, RegionEmbedding, RegionFeatures, Stage};
+use mmt_tokenizers::image::{GridEmbedding, Order, PatchEmbedding, RegionEmbedding, RegionFeatures, Stage};
 use mmt_tokenizers::text::TextEmbedding;
 use mmt_tokenizers::text::word2vec::WordVectors;
 use mmt_tokenizers::video::{ClipFeatures, ClipFeaturesConfig, FramePatches, Tubelet, TubeletEmbedding};
+use mmt_tokenizers::{EmbeddingSum, MinimalConfig, MinimalEmbedding};
 use ndarray::{Array1, Array2};
 
 const ATTENTION: &str = "w_q.weight w_q.bias w_k.weight w_k.bias w_v.weight w_v.bias w_o.weight w_o.bias";
@@ -122,6 +122,13 @@ fn stored() -> Vec<(&'static str, String)> {
         (
             "RegionEmbedding",
             "feature.weight feature.bias geometry.weight geometry.bias norm.gamma norm.beta".into(),
+        ),
+        ("GridEmbedding", format!("{} {}", below("stages.0", stage), below("project", LINEAR))),
+        (
+            "MinimalEmbedding",
+            "text.word.table text.position.table text.segment.table text.sum.norm.gamma text.sum.norm.beta \
+             project.weight project.bias class position modality"
+                .into(),
         ),
         ("SpectrogramPatches", "project.weight project.bias".into()),
         ("TubeletEmbedding", "project.weight project.bias".into()),
@@ -232,6 +239,7 @@ fn current() -> Vec<(&'static str, String)> {
     let inception = Inception::new(2, widths, 1e-3, random);
     let patch = PatchEmbedding::new(2, 3, 4, Order::Hwc, random);
     let tubelet = Tubelet { frames: 2, patch: 2 };
+    let minimal = MinimalConfig { words: 5, longest: 4, patch: 2, channels: 1, grid: 2, width: 4 };
     vec![
         ("Linear", names(&Linear::new(2, 3, random))),
         ("LayerNorm", names(&LayerNorm::new(2, 1e-5))),
@@ -267,6 +275,8 @@ fn current() -> Vec<(&'static str, String)> {
         ("ClipFeatures", names(&ClipFeatures::new(&ClipFeaturesConfig::tiny(), random))),
         ("RegionFeatures", names(&RegionFeatures::new(&[2], random))),
         ("RegionEmbedding", names(&RegionEmbedding::new(3, 4, 1e-12, random))),
+        ("GridEmbedding", names(&GridEmbedding::new(&[2], 4, random))),
+        ("MinimalEmbedding", names(&MinimalEmbedding::new(&minimal, random))),
         ("SpectrogramPatches", names(&SpectrogramPatches::new([2, 2], [1, 1], 3, random))),
         ("TubeletEmbedding", names(&TubeletEmbedding::new(tubelet, 3, 4, Order::Hwc, random))),
         ("FramePatches", names(&FramePatches { patch, frames: 2 })),

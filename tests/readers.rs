@@ -8,6 +8,7 @@ use std::sync::Mutex;
 
 use mmt_golden::file;
 use mmt_lab::data::ehr::{CATEGORIES, CODES};
+use mmt_lab::ontologies::parse_ontology;
 use mmt_lab::pictures::read_png;
 use mmt_lab::records::parse_patients;
 use mmt_tensor::alloc::{Recycling, live, peak, reset_peak};
@@ -111,6 +112,17 @@ fn patients(bytes: &[u8]) {
     });
 }
 
+/// Every name stands in lists and in maps.
+fn ontology(bytes: &[u8]) {
+    check(bytes, 128, parse_ontology, |tree| {
+        assert!(!tree.leaves().is_empty() && tree.nodes() <= bytes.len());
+        for (code, &leaf) in tree.leaves().iter().enumerate() {
+            assert_eq!(tree.code(tree.name(leaf)), Ok(code));
+            assert!(tree.ancestors(leaf).len() < tree.nodes());
+        }
+    });
+}
+
 /// A sample of 8 bits becomes a number of 8 bytes, and a list that grows has twice the room.
 fn sound(bytes: &[u8]) {
     check(bytes, 32, parse_wav, |sound| {
@@ -136,7 +148,7 @@ fn picture(bytes: &[u8]) {
     let path = std::env::temp_dir().join(format!("mmt-readers-{}-{number}.png", std::process::id()));
     std::fs::write(&path, bytes).unwrap();
     let limit = SMALL + 9 * 1032 * bytes.len() + (1 << 20);
-    let (result, most) = measured(limit, || read_png(&path));
+    let (result, most) = measured(limit, || read_png::<f64>(&path));
     std::fs::remove_file(&path).unwrap();
     assert!(most <= limit, "{most} bytes for {} bytes, over {limit}", bytes.len());
     match result {
@@ -165,17 +177,40 @@ fn good_wav(format: u16, channels: u16, bits: u16) -> Vec<u8> {
     bytes
 }
 
+/// Kinds of pixels and their bits: gray, colors, a palette, gray and colors with opacity.
+const PNG_KINDS: [(u8, u8); 9] = [(0, 1), (0, 8), (0, 16), (2, 8), (2, 16), (3, 2), (4, 8), (6, 8), (6, 16)];
+
 /// A picture of 3x2 gray pixels, not compressed.
 fn good_png() -> Vec<u8> {
-    let rows: [u8; 8] = [0, 10, 20, 30, 0, 40, 50, 60];
+    good_png_of((0, 8))
+}
+
+/// A picture of 3x2 pixels of a kind, not compressed.
+fn good_png_of((color, bits): (u8, u8)) -> Vec<u8> {
+    let numbers = match color {
+        2 => 3,
+        4 => 2,
+        6 => 4,
+        _ => 1,
+    };
+    let width = (3 * numbers * usize::from(bits)).div_ceil(8);
+    let row = |y: usize| std::iter::once(0).chain((1..=width).map(move |x| (30 * y + 10 * x) as u8));
+    let rows: Vec<u8> = (0..2).flat_map(row).collect();
     let sums = rows.iter().fold((1, 0), |(a, b), &x| (a + u32::from(x), a + b + u32::from(x)));
-    let mut stored = b"\x78\x01\x01\x08\x00\xf7\xff".to_vec();
+    let length = rows.len() as u16;
+    let mut stored = b"\x78\x01\x01".to_vec();
+    stored.extend([length.to_le_bytes(), (!length).to_le_bytes()].concat());
     stored.extend(rows);
     stored.extend((sums.1 << 16 | sums.0).to_be_bytes());
+    let header = [&[0, 0, 0, 3, 0, 0, 0, 2, bits, color][..], &[0; 3]].concat();
+    let mut chunks = vec![(b"IHDR", header)];
+    if color == 3 {
+        chunks.push((b"PLTE", vec![1, 2, 3, 40, 50, 60, 70, 80, 90, 255, 0, 255]));
+        chunks.push((b"tRNS", vec![255, 0, 128]));
+    }
+    chunks.extend([(b"IDAT", stored), (b"IEND", vec![])]);
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
-    for (kind, data) in
-        [(b"IHDR", b"\0\0\0\x03\0\0\0\x02\x08\0\0\0\0".to_vec()), (b"IDAT", stored), (b"IEND", vec![])]
-    {
+    for (kind, data) in chunks {
         bytes.extend((data.len() as u32).to_be_bytes());
         bytes.extend(kind);
         bytes.extend(&data);
@@ -253,6 +288,8 @@ fn changed(mut bytes: Vec<u8>, changes: &[Change]) -> Vec<u8> {
 const WORDS: &[u8] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n##ing\nlook\nß\n日\r\n##s\n".as_bytes();
 const VECTORS: &[u8] = b"3 2\nthe 0.5 -1e-3\ncat\t2 .25 \nsat 7 -0\n";
 const PATIENTS: &[u8] = b"# two\nD01 D48 | M02\nD07\n\nD12 D13 | M01 M16\n";
+const TREE: &[u8] =
+    b"# codes\nI10 hypertension heart root\nI25 ischemia heart root\n\nJ45 lung root\nheart root\n";
 
 fn good_arrays() -> Vec<u8> {
     let x = ndarray::ArrayD::from_elem(ndarray::IxDyn(&[2, 3]), 0.5);
@@ -272,7 +309,12 @@ fn the_files_that_are_changed_are_good() {
     }
     let path = std::env::temp_dir().join(format!("mmt-readers-{}.png", std::process::id()));
     std::fs::write(&path, good_png()).unwrap();
-    let pixels = read_png(&path).unwrap();
+    for kind in PNG_KINDS {
+        std::fs::write(&path, good_png_of(kind)).unwrap();
+        assert!(read_png::<f64>(&path).is_ok(), "{kind:?}");
+    }
+    std::fs::write(&path, good_png()).unwrap();
+    let pixels = read_png::<f64>(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     assert_eq!((pixels.dim(), pixels[(1, 2, 0)]), ((2, 3, 1), 60.0 / 255.0));
 }
@@ -280,12 +322,12 @@ fn the_files_that_are_changed_are_good() {
 proptest! {
     #[test]
     fn random_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..300)) {
-        [vocabulary, vectors, patients, sound, arrays, picture].iter().for_each(|reader| reader(&bytes));
+        [vocabulary, vectors, patients, ontology, sound, arrays, picture].iter().for_each(|reader| reader(&bytes));
     }
 
     #[test]
     fn random_lines_are_read_or_refused(text in "([a-z#D|M0-9 .\t\\-\u{e9}]{0,9}|[0-9]{1,4} [0-9]{1,3}|\\PC{0,4})(\r?\n([a-z]{1,3}( -?[0-9.e]{1,5}){0,3}|D[0-4][0-9]( \\| M[01][0-9])?)?){0,6}") {
-        [vocabulary, vectors, patients].iter().for_each(|reader| reader(text.as_bytes()));
+        [vocabulary, vectors, patients, ontology].iter().for_each(|reader| reader(text.as_bytes()));
     }
 
     #[test]
@@ -304,6 +346,17 @@ proptest! {
     }
 
     #[test]
+    fn changed_ontologies(changes in vec(change(), 1..5)) {
+        ontology(&changed(TREE.to_vec(), &changes));
+    }
+
+    #[test]
+    fn random_trees_are_read_or_refused(lines in vec(vec(0..7_u8, 1..5), 1..9)) {
+        let line = |names: &Vec<u8>| names.iter().map(|n| format!("n{n} ")).collect::<String>();
+        ontology(lines.iter().map(|names| line(names) + "\n").collect::<String>().as_bytes());
+    }
+
+    #[test]
     fn changed_arrays(changes in vec(change(), 1..4)) {
         arrays(&changed(good_arrays(), &changes));
     }
@@ -318,8 +371,8 @@ proptest! {
     }
 
     #[test]
-    fn changed_pictures(changes in vec(change(), 0..4), honest in any::<bool>()) {
-        let bytes = changed(good_png(), &changes);
+    fn changed_pictures(kind in select(PNG_KINDS.to_vec()), changes in vec(change(), 0..4), honest in any::<bool>()) {
+        let bytes = changed(good_png_of(kind), &changes);
         picture(&if honest { bytes } else { with_checksums(bytes) });
     }
 

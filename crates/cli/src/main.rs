@@ -21,7 +21,6 @@ mod progress;
 mod runs;
 mod terminal;
 mod tokens;
-mod tokens_seen;
 mod topology;
 mod tour;
 mod train;

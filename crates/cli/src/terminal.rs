@@ -363,9 +363,14 @@ fn unpainted(text: &str) -> Cow<'_, str> {
     if text.contains('\x1b') { anstream::adapter::strip_str(text).to_string().into() } else { text.into() }
 }
 
-/// How many columns a text takes: styles and combining marks take none.
+/// How many columns a text takes: styles and combining marks take none, signs of Chinese, Japanese and Korean and pictures two.
 pub fn columns(text: &str) -> usize {
-    unpainted(text).chars().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).count()
+    let width = |c: char| match u32::from(c) {
+        0x300..=0x36f => 0,
+        0x1100..=0x115f | 0x2e80..=0xffef | 0x1f000.. => 2,
+        _ => 1,
+    };
+    unpainted(text).chars().map(width).sum()
 }
 
 /// `text`, shortened to at most `width` columns.

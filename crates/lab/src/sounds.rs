@@ -11,11 +11,18 @@ use mmt_tokenizers::audio::{Sound, parse_wav};
 /// # Errors
 /// [`FileError`] if the file cannot be read, and with the byte if it is not a WAV file or ends early.
 pub fn read_wav(path: &Path) -> Result<Sound, FileError> {
+    read_wav_and_end(path).map(|(sound, _)| sound)
+}
+
+/// [`read_wav`] and the byte at which the file ends, for those who find the sound too short.
+pub(crate) fn read_wav_and_end(path: &Path) -> Result<(Sound, usize), FileError> {
     let fail = |offset, why| FileError { path: path.to_path_buf(), offset, why };
-    parse_wav(&file::read_bytes(path)?).map_err(|error| match error {
+    let bytes = file::read_bytes(path)?;
+    let sound = parse_wav(&bytes).map_err(|error| match error {
         Error::InvalidFile { offset, why, .. } => fail(Some(offset), why),
-        other => fail(None, other.to_string()),
-    })
+        other => fail(Some(bytes.len()), other.to_string()),
+    })?;
+    Ok((sound, bytes.len()))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use mmt_tensor::Real;
 use super::case::{Found, Record};
 use super::{
     Answer, attention, cnn, coattention, cross_layers, irene, layers, linear, losses, mbt, ops, optim,
-    pooled, regions, tokens, vision, visits,
+    pooled, regions, tokens, vilt, vision, visits,
 };
 
 /// The functions of mmt that belong to a record.
@@ -54,6 +54,7 @@ fn system<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
         "hf_vivit_s" => tokens::vivit(record),
         "hf_videomae_s" => tokens::videomae(record),
         "hf_ast_s" => tokens::ast(record),
+        "hf_vilt_model_s" => vilt::model(record),
         "ext_vilbert_coattention_s" => coattention::vilbert(record),
         "ext_tribert_connection_s" => coattention::tribert(record),
         "ext_mult_crossmodal_s" => cross_layers::mult(record),

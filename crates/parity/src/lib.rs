@@ -28,6 +28,7 @@ mod pooled_set;
 mod regions;
 mod regression;
 mod tokens;
+mod vilt;
 mod vision;
 mod visit_encoder;
 mod visits;

@@ -10,6 +10,7 @@ use crate::html::escape;
 pub struct Svg {
     width: f64,
     height: f64,
+    margin: f64,
     body: String,
 }
 
@@ -28,7 +29,12 @@ impl Svg {
     /// An empty drawing, with a title and a description for those who do not see it.
     pub fn new(width: f64, height: f64, title: &str, description: &str) -> Self {
         let body = format!("<title>{}</title>\n<desc>{}</desc>\n", escape(title), escape(description));
-        Svg { width, height, body }
+        Svg { width, height, margin: 0.0, body }
+    }
+
+    /// The same drawing with room around it.
+    pub fn with_margin(self, margin: f64) -> Self {
+        Svg { margin, ..self }
     }
 
     /// A rectangle with rounded corners of a radius.
@@ -124,10 +130,33 @@ impl Svg {
         self
     }
 
+    /// A picture, from the bytes of a PNG file; `smooth` or with pixels to be seen.
+    pub fn image(&mut self, at: (f64, f64), size: (f64, f64), png: &[u8], smooth: bool) -> &mut Self {
+        let class = if smooth { "smooth" } else { "pixels" };
+        let ((x, y), (width, height)) = ((short(at.0), short(at.1)), (short(size.0), short(size.1)));
+        writeln!(
+            self.body,
+            "<image class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" \
+             preserveAspectRatio=\"none\" href=\"data:image/png;base64,{}\"/>",
+            base64(png)
+        )
+        .expect("a string");
+        self
+    }
+
+    /// An area within points.
+    pub fn polygon(&mut self, class: &str, points: &[(f64, f64)]) -> &mut Self {
+        let points: Vec<String> = points.iter().map(|&(x, y)| format!("{},{}", short(x), short(y))).collect();
+        writeln!(self.body, "<polygon class=\"{class}\" points=\"{}\"/>", points.join(" "))
+            .expect("a string");
+        self
+    }
+
     /// The `<svg>` element.
     pub fn finish(&self) -> String {
-        let (width, height) = (short(self.width), short(self.height));
-        format!("<svg viewBox=\"0 0 {width} {height}\" role=\"img\">\n{}</svg>", self.body)
+        let corner = short(-self.margin);
+        let [width, height] = [self.width, self.height].map(|size| short(size + 2.0 * self.margin));
+        format!("<svg viewBox=\"{corner} {corner} {width} {height}\" role=\"img\">\n{}</svg>", self.body)
     }
 }
 
@@ -152,6 +181,21 @@ pub fn side_by_side(drawings: &[String], columns: usize, title: &str) -> String 
         svg.body.push('\n');
     }
     svg.finish()
+}
+
+/// Bytes as letters, RFC 4648.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let whole =
+            three.iter().fold(0, |whole, &byte| whole << 8 | u32::from(byte)) << (8 * (3 - three.len()));
+        for i in 0..4 {
+            let letter = LETTERS[(whole >> (18 - 6 * i) & 63) as usize];
+            text.push(if i <= three.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
 }
 
 /// A drawing as a file of its own: with the style sheet inside, and nothing that is loaded.
@@ -187,6 +231,28 @@ mod tests {
              <rect class=\"ink\" x=\"0\" y=\"1.25\" width=\"2\" height=\"3\"/>\n\
              <text class=\"label\" x=\"1\" y=\"1\" text-anchor=\"end\">&lt;x&gt;</text>\n</svg>"
         );
+    }
+
+    /// The examples of RFC 4648, section 10.
+    #[test]
+    fn bytes_are_letters() {
+        let texts = ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|text| base64(text.as_bytes()));
+        assert_eq!(texts, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"]);
+        assert_eq!(base64(&[251, 255, 191]), "+/+/");
+    }
+
+    #[test]
+    fn a_picture_is_inside_the_drawing() {
+        let mut svg = Svg::new(1.0, 1.0, "a", "b");
+        let svg = svg.image((0.0, 1.0), (2.0, 3.0), b"foo", false).finish();
+        let expected = r#"<image class="pixels" x="0" y="1" width="2" height="3" preserveAspectRatio="none" href="data:image/png;base64,Zm9v"/>"#;
+        assert!(svg.contains(expected), "{svg}");
+    }
+
+    #[test]
+    fn a_margin_is_room_on_all_sides() {
+        let svg = Svg::new(10.0, 5.0, "a", "b").with_margin(2.0).finish();
+        assert!(svg.starts_with("<svg viewBox=\"-2 -2 14 9\""), "{svg}");
     }
 
     #[test]

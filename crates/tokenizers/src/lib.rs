@@ -6,7 +6,9 @@ pub mod ehr;
 pub mod embedding_sum;
 pub mod graph;
 pub mod image;
+pub mod minimal;
 pub mod text;
 pub mod video;
 
 pub use embedding_sum::EmbeddingSum;
+pub use minimal::{MinimalConfig, MinimalEmbedding, MinimalEmbeddingTape, sample_patches};

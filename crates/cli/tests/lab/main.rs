@@ -1,10 +1,1 @@
-//! The verbs that compute on data: `tour`, `data`, `train`, `bench`.
 
-#[path = "../common/mod.rs"]
-mod common;
-
-mod bench;
-mod data;
-mod experiment;
-mod tour;
-mod train;

@@ -68,21 +68,18 @@ impl Ontology {
         }
     }
 
-    /// Every code must lead to the same root. Every node is walked from once, so that long chains take no longer than they
-    /// are.
+    /// Every code must lead to the same root. Every node is walked from once, however long chains are.
     fn check_roots(&self) -> Result<()> {
         let (mut roots, mut walked) = (BTreeSet::new(), vec![0; self.nodes()]);
         for (walk, &leaf) in (1..).zip(&self.leaves) {
             let mut node = leaf;
             while walked[node] == 0 {
                 walked[node] = walk;
-                match self.parents[node] {
-                    Some(parent) => node = parent,
-                    None => {
-                        roots.insert(node);
-                        break;
-                    }
-                }
+                let Some(parent) = self.parents[node] else {
+                    roots.insert(node);
+                    break;
+                };
+                node = parent;
                 if walked[node] == walk {
                     return Err(wrong("parent", format!("`{}` lies above itself", self.names[node])));
                 }
@@ -117,8 +114,10 @@ impl Ontology {
     /// # Errors
     /// [`Error::UnknownId`] for a code that is none of the leaves.
     pub fn code(&self, name: &str) -> Result<usize> {
-        let place = self.codes.get(name).copied();
-        place.ok_or_else(|| Error::UnknownId { at: "ontology: code", id: name.to_string() })
+        self.codes
+            .get(name)
+            .copied()
+            .ok_or_else(|| Error::UnknownId { at: "ontology: code", id: name.to_string() })
     }
 
     /// All classes of a node, from the nearest to the root.

@@ -1,0 +1,31 @@
+//! The table of `docs/visits.md`: `cargo run --release -p mmt-lab --example visit_study -- 5`, for seeds 1 to 5.
+
+use mmt_lab::visit_study::{Scores, VisitStudy, visit_study};
+
+fn main() {
+    let seeds: u64 = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(1);
+    let studies: Vec<VisitStudy> =
+        (1..=seeds).map(|seed| visit_study(seed).expect("finite numbers")).collect();
+    let row = |name: &str, scores: &dyn Fn(&VisitStudy) -> Scores| {
+        let all: Vec<Scores> = studies.iter().map(scores).collect();
+        let acute: Option<Vec<f64>> = all.iter().map(|scores| scores.acute).collect();
+        let recall = spread(&all.iter().map(|scores| scores.recall).collect::<Vec<_>>());
+        println!("| {name} | {recall} | {} |", acute.map_or("-".to_string(), |acute| spread(&acute)));
+    };
+    println!("| told | recall at 5 | acute group |\n|---|---|---|");
+    row("the most frequent", &|study| study.frequency);
+    row("the last visit again", &|study| study.copy);
+    for i in 0..studies[0].models.len() {
+        row(&studies[0].models[i].0.name(), &|study| study.models[i].1);
+    }
+    for (seed, study) in (1..).zip(&studies) {
+        println!("seed {seed}: {:?}", study.moved);
+    }
+}
+
+/// Mean, lowest and highest of percentages.
+fn spread(list: &[f64]) -> String {
+    let mean = list.iter().fold(0.0, |sum, x| sum + x) / list.len() as f64;
+    let (low, high) = list.iter().fold((1.0_f64, 0.0_f64), |(low, high), &x| (low.min(x), high.max(x)));
+    format!("{:.1} ({:.1} to {:.1})", 100.0 * mean, 100.0 * low, 100.0 * high)
+}
