@@ -47,7 +47,7 @@ fn draw(random: &mut Random) -> (Vec<usize>, [usize; 3], usize) {
 }
 
 fn numbers(module: &impl Tree<f64>) -> usize {
-    module.arrays().iter().map(|(_, a)| a.len()).fold(0, |sum, n| sum + n)
+    module.arrays().iter().map(|(_, a)| a.len()).sum()
 }
 
 fn parameters_are_those_of_the_modules(random: &mut Random) {
@@ -75,7 +75,7 @@ fn operations_are_those_of_every_weight_at_every_place(random: &mut Random) {
         let h = stage.down.forward(&map).unwrap().0;
         let places = h.dim().2 * h.dim().3;
         let weights =
-            stage.down.weight.len() + stage.block.units.iter().map(|u| u.weight.len()).fold(0, |a, b| a + b);
+            stage.down.weight.len() + stage.block.units.iter().map(|u| u.weight.len()).sum::<usize>();
         flops += 2 * places * weights;
         map = stage.block.forward(&h).unwrap().0;
     }

@@ -125,7 +125,7 @@ mod tests {
             of(Told { visits: false, word: true, codes: true }),
         );
         let no_word = of(Told { visits: true, word: false, codes: true });
-        assert!(all.recall >= 0.57 && all.acute.unwrap() >= 0.92, "{study:?}");
+        assert!(all.recall >= 0.57 && all.acute.unwrap() >= 0.75, "{study:?}");
         assert!(all.recall - no_visits.recall >= 0.02, "{study:?}");
         assert!(all.acute.unwrap() - no_visits.acute.unwrap() >= 0.08, "{study:?}");
         assert!(all.acute.unwrap() - no_word.acute.unwrap() >= 0.08, "{study:?}");

@@ -125,6 +125,8 @@ pub fn conv<R: Real, D: Dimension, const N: usize>(
 ///
 /// Sums over positions are taken tile by tile, in a fixed number of partial sums that are added in order. Beside the
 /// gradients, a thread holds a tile as in [`conv`]; the partial sums are at most 16 kernels of at most 2¹⁸ numbers.
+/// For 16 images of `3 x 224 x 224` and 64 kernels of `7 x 7` in `f32` on two threads that is 1.8 MiB beside the 9.2 of `x̄`,
+/// as the allocator counts; all windows unfolded would be 112.
 pub fn conv_backward<R: Real, D: Dimension, const N: usize>(
     x: &ArrayRef<R, D>,
     w: &ArrayRef<R, D>,
