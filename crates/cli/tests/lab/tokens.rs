@@ -59,7 +59,7 @@ fn sound(rate: u32, samples: usize) -> Vec<u8> {
     bytes.extend(b"\x02\0\x10\0data");
     bytes.extend(size.to_le_bytes());
     for i in 0..samples {
-        bytes.extend((if i / 4 % 2 == 0 { 9000_i16 } else { -9000 }).to_le_bytes());
+        bytes.extend((if (i / 4).is_multiple_of(2) { 9000_i16 } else { -9000 }).to_le_bytes());
     }
     bytes
 }

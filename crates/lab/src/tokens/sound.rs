@@ -160,7 +160,8 @@ mod tests {
 
     /// A second of a tone, then half a second of silence.
     fn tone() -> SoundTokens {
-        let sample = |i: usize| if i < 8000 { if i / 10 % 2 == 0 { 0.5 } else { -0.25 } } else { 0.0 };
+        let sample =
+            |i: usize| if i < 8000 { if (i / 10).is_multiple_of(2) { 0.5 } else { -0.25 } } else { 0.0 };
         of_sound(&Sound { rate: 8000, samples: Array2::from_shape_fn((12_000, 1), |(i, _)| sample(i)) })
             .unwrap()
     }
