@@ -2,6 +2,7 @@
 
 use mmt_tensor::ops::{
     gelu, gelu_backward, gelu_tanh, gelu_tanh_backward, quick_gelu, quick_gelu_backward, relu, relu_backward,
+    stored,
 };
 use mmt_tensor::{Real, Result};
 use ndarray::{Array, ArrayRef, Dimension};
@@ -33,21 +34,22 @@ impl Activation {
     /// [`Error::EmptyInput`](mmt_tensor::Error::EmptyInput) for no element;
     /// [`Error::NonFinite`](mmt_tensor::Error::NonFinite) for NaN and infinities.
     pub fn forward<R: Real, D: Dimension>(self, z: &ArrayRef<R, D>) -> Result<Array<R, D>> {
-        match self {
+        let h = match self {
             Activation::Relu => relu(z),
             Activation::Gelu => gelu(z),
             Activation::GeluTanh => gelu_tanh(z),
             Activation::QuickGelu => quick_gelu(z),
-        }
+        };
+        h.map(stored)
     }
 
     /// `z̄ = h̄ ⊙ σ'(z)`
     pub fn backward<R: Real, D: Dimension>(self, z: &ArrayRef<R, D>, dh: &ArrayRef<R, D>) -> Array<R, D> {
-        match self {
+        stored(match self {
             Activation::Relu => relu_backward(z, dh),
             Activation::Gelu => gelu_backward(z, dh),
             Activation::GeluTanh => gelu_tanh_backward(z, dh),
             Activation::QuickGelu => quick_gelu_backward(z, dh),
-        }
+        })
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use mmt_tensor::ops::sum::{dot, max, sum};
-use mmt_tensor::ops::{add_matmul, matmul};
+use mmt_tensor::ops::{add_matmul, matmul, stored};
 use mmt_tensor::simd::vectorize;
 use mmt_tensor::{Error, Real, Result, check_finite, check_not_empty, check_shape, tree};
 use ndarray::{Array2, ArrayRef2, ArrayView1, ArrayViewMut2};
@@ -150,6 +150,7 @@ pub(crate) fn attend<R: Real>(
             Ok(())
         },
     )?;
+    let p = stored(p);
     add_matmul(&mut o, &p, v);
     Ok(p)
 }

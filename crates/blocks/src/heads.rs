@@ -1,5 +1,6 @@
 //! Attention of several heads over the samples of a batch, without projections.
 
+use mmt_tensor::ops::stored;
 use mmt_tensor::parallel::copy;
 use mmt_tensor::{Error, Ragged, Real, Result, check_not_empty, check_shape, parallel, tree};
 use ndarray::{Array1, Array2, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, s};
@@ -119,6 +120,7 @@ impl Heads {
                 })?;
             }
         }
+        let o = stored(o);
         let tape = HeadsTape { q, k, v, o: copy(&o), p, log_sums };
         Ok((o, tape))
     }
@@ -171,7 +173,7 @@ impl Heads {
                 });
             }
         }
-        (dq, dk, dv)
+        (stored(dq), stored(dk), stored(dv))
     }
 
     fn check<R: Real>(

@@ -1,6 +1,7 @@
 //! Two streams that look at themselves and at each other, half and half.
 
 use mmt_blocks::{Ffn, FfnTape, LayerNorm, LayerNormTape, Mask};
+use mmt_tensor::ops::stored;
 use mmt_tensor::{Ragged, Real, Result, tree};
 use ndarray::{Array2, ArrayRef2};
 
@@ -86,8 +87,8 @@ impl<R: Real> Bidirectional<R> {
         let (h_a, norm_a) = self.a.norm_1.forward(a)?;
         let (h_b, norm_b) = self.b.norm_1.forward(b)?;
         let ((y_a, y_b), attn) = self.attn.forward_rows((&h_a, rows_a), (&h_b, rows_b), masks)?;
-        let (z_a, tape_a) = self.a.feed_forward(y_a + a, norm_a)?;
-        let (z_b, tape_b) = self.b.feed_forward(y_b + b, norm_b)?;
+        let (z_a, tape_a) = self.a.feed_forward(stored(y_a + a), norm_a)?;
+        let (z_b, tape_b) = self.b.feed_forward(stored(y_b + b), norm_b)?;
         Ok(((z_a, z_b), BidirectionalTape { a: tape_a, b: tape_b, attn }))
     }
 
@@ -116,7 +117,7 @@ impl<R: Real> BidirectionalStream<R> {
     ) -> Result<(Array2<R>, BidirectionalStreamTape<R>)> {
         let (h, norm_2) = self.norm_2.forward(&u)?;
         let (f, ffn) = self.ffn.forward(&h)?;
-        Ok((u + f, BidirectionalStreamTape { norm_1, norm_2, ffn }))
+        Ok((stored(u + f), BidirectionalStreamTape { norm_1, norm_2, ffn }))
     }
 
     fn feed_forward_backward(

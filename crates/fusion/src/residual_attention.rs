@@ -1,6 +1,7 @@
 //! The smallest block: attention and a residual connection.
 
 use mmt_blocks::{Mask, MultiHead, MultiHeadTape};
+use mmt_tensor::ops::stored;
 use mmt_tensor::{Ragged, Random, Real, Result, tree};
 use ndarray::{Array2, ArrayRef2};
 
@@ -44,7 +45,7 @@ impl<R: Real> ResidualAttention<R> {
         mask: &Mask,
     ) -> Result<(Array2<R>, MultiHeadTape<R>)> {
         let (a, tape) = self.attn.forward(x, context, rows, context_rows, mask)?;
-        Ok((a + x, tape))
+        Ok((stored(a + x), tape))
     }
 
     /// `dz: [n, d]` → `x̄: [n, d]` and the gradient of the context: `[m, d_y]`

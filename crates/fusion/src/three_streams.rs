@@ -1,6 +1,7 @@
 //! A layer of three streams, each of which reads the other two.
 
 use mmt_blocks::{Ffn, FfnTape, Heads, HeadsTape, LayerNorm, LayerNormTape, Linear, LinearTape, Mask};
+use mmt_tensor::ops::stored;
 use mmt_tensor::{Ragged, Real, Result, tree};
 use ndarray::Array2;
 
@@ -100,9 +101,9 @@ impl<R: Real> ThreeStreams<R> {
             let (keys, values) = ((&*k[i].0, &*k[j].0), (&*v[i].0, &*v[j].0));
             let (o, heads) = paired_attention(&q[m].0, keys, values, &self.heads, rows, &Mask::None)?;
             let (y, w_o) = stream.w_o.forward_owned(o)?;
-            let (u, norm_1) = stream.norm_1.forward(&(y + x[m]))?;
+            let (u, norm_1) = stream.norm_1.forward(&stored(y + x[m]))?;
             let (f, ffn) = stream.ffn.forward(&u)?;
-            let (z_m, norm_2) = stream.norm_2.forward(&(f + u))?;
+            let (z_m, norm_2) = stream.norm_2.forward(&stored(f + u))?;
             z.push(z_m);
             let (w_q, w_k, w_v) = (q[m].1.clone(), k[m].1.clone(), v[m].1.clone());
             tapes.push(ThreeStreamsStreamTape { w_q, w_k, w_v, heads, w_o, norm_1, ffn, norm_2 });

@@ -15,6 +15,8 @@ pub mod parallel;
 pub mod ragged;
 pub mod random;
 pub mod real;
+#[allow(clippy::disallowed_methods)]
+pub mod rounding;
 pub mod simd;
 pub mod testing;
 pub mod tree;
@@ -28,4 +30,5 @@ pub use error::{ANY, Error, Result, check_finite, check_index, check_not_empty, 
 pub use ragged::Ragged;
 pub use random::Random;
 pub use real::Real;
+pub use rounding::{Emu, Mca, Profile};
 pub use tree::Tree;

@@ -9,7 +9,7 @@ use crate::ops::kernel::Kernel;
 use crate::{Dd, elementary};
 
 /// The scalar type of every tensor: `f32`, `f64`, [`Dual`](crate::Dual) for exact derivatives, [`Dd`] for the
-/// true value.
+/// true value, [`Mca`](crate::Mca) and [`Emu`](crate::Emu) for what rounding does to it.
 ///
 /// Every mathematical function the project uses on a single number is listed here, so this page is
 /// the complete list of what a new scalar type has to provide.
@@ -32,6 +32,8 @@ pub trait Real:
     /// Whether sums run from the last term to the first: the experiment that shows that a result does not
     /// depend on the order of addition. Read in `ops/kernel.rs`, `ops/sum.rs` and `parallel/rows.rs` only.
     const REVERSED: bool = false;
+    /// Whether [`store`](Real::store) does anything.
+    const STORES: bool = false;
 
     /// The constant `x` in this type: `R::of(0.5)`.
     fn of(x: f64) -> Self;
@@ -97,7 +99,8 @@ pub trait Real:
         self
     }
 
-    /// Rounding of a value that an operation hands on: nothing, except in types that model hardware.
+    /// Rounding of a value that an operation hands on: nothing, except in types that model hardware. Called in
+    /// [`stored`](crate::ops::stored) only.
     #[inline(always)]
     fn store(self) -> Self {
         self

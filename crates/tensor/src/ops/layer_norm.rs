@@ -2,6 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayView1};
 
+use crate::ops::stored;
 use crate::ops::sum::{sum, sum_of, sum_of_2};
 use crate::parallel::{contiguous, elements, new_rows_and_sums, new_rows_of};
 use crate::{Error, Real, Result, check_finite, check_not_empty, check_setting, check_shape, tree};
@@ -72,7 +73,7 @@ pub fn layer_norm<R: Real>(
         },
     );
     let moments = Moments { mean: mean.into(), rstd: rstd.into() };
-    let y = Array2::from_shape_vec((n, d), y).expect("n rows");
+    let y = stored(Array2::from_shape_vec((n, d), y).expect("n rows"));
     check_result(&x, &moments, &gamma, &beta, &y)?;
     Ok((y, moments))
 }
@@ -162,7 +163,7 @@ pub fn layer_norm_backward<R: Real>(
     );
     dgamma.iter_mut().zip(&sums[..d]).for_each(|(a, &b)| *a += b);
     dbeta.iter_mut().zip(&sums[d..]).for_each(|(a, &b)| *a += b);
-    Array2::from_shape_vec((n, d), dx).expect("n rows")
+    stored(Array2::from_shape_vec((n, d), dx).expect("n rows"))
 }
 
 /// `γ̄ += ȳ ⊙ x̂` and `β̄ += ȳ` for a row; `γ̄` is the first half of `sums`.

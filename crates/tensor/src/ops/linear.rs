@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
 
 use crate::ops::sum::add_column_sums;
-use crate::ops::{add_matmul, matmul, matmul_plus_row};
+use crate::ops::{add_matmul, matmul, matmul_plus_row, stored};
 use crate::{Real, Result, check_finite, check_shape};
 
 /// A linear map of every row.
@@ -31,6 +31,7 @@ pub fn linear<R: Real>(x: &ArrayRef2<R>, w: &ArrayRef2<R>, b: Option<&ArrayRef1<
             matmul_plus_row(x, w, b)
         }
     };
+    let y = stored(y);
     // NaN and infinities of any argument reach `y`, if there is a row: which argument it was is asked only then.
     if y.is_empty() || check_finite("linear: y", &y).is_err() {
         check_finite("linear: x", x)?;
@@ -65,7 +66,7 @@ pub fn linear_backward<R: Real>(
     if let Some(db) = db {
         add_column_sums(db, dy);
     }
-    matmul(dy, &w.t())
+    stored(matmul(dy, &w.t()))
 }
 
 #[cfg(test)]

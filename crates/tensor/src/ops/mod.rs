@@ -32,6 +32,7 @@ pub mod relu;
 pub mod resample;
 pub mod soft_cross_entropy;
 pub mod softmax;
+pub mod store;
 pub mod sum;
 pub mod symmetric_kl;
 #[cfg(target_arch = "x86_64")]
@@ -63,4 +64,5 @@ pub use relu::{relu, relu_backward};
 pub use resample::{Resampling, resample, resample_backward};
 pub use soft_cross_entropy::{SoftCrossEntropyTape, soft_cross_entropy, soft_cross_entropy_backward};
 pub use softmax::{softmax, softmax_backward};
+pub use store::stored;
 pub use symmetric_kl::{SymmetricKlTape, symmetric_kl, symmetric_kl_backward};
