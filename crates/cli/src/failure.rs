@@ -16,8 +16,10 @@ pub enum Code {
     Usage = 2,
     /// A file or a folder is invalid.
     InvalidData = 3,
-    /// It was interrupted, and can go on.
+    /// It was interrupted and can go on, or something that is required is missing.
     Incomplete = 4,
+    /// A command that the program started crashed or took too long.
+    CommandFailed = 5,
     /// Nothing to do: no row, case or example fits.
     NothingSelected = 6,
 }

@@ -14,6 +14,7 @@ mod eval;
 mod experiment;
 mod explain;
 mod failure;
+mod golden;
 mod interrupt;
 mod names;
 mod parity;
@@ -41,7 +42,8 @@ static ALLOCATOR: mmt_tensor::alloc::Recycling = mmt_tensor::alloc::Recycling;
 /// Multimodal Transformers: every formula forward and backward, proved by tests
 ///
 /// Without a verb: the tour. Exit codes: 0 done and every check passed, 1 a check failed, 2 the command line is wrong,
-/// 3 a file is invalid, 4 it was interrupted, 6 nothing is selected.
+/// 3 a file is invalid, 4 it was interrupted or something is missing, 5 a command that was started failed, 6 nothing is
+/// selected.
 #[derive(Parser, Debug)]
 #[command(name = "mmt", version, max_term_width = 80)]
 struct Program {
@@ -66,6 +68,7 @@ enum Verb {
     Attend(attend::Args),
     Experiment(experiment::Args),
     Parity(parity::Args),
+    Golden(golden::Args),
     Bench(bench::Args),
     Completions(completions::Args),
 }
@@ -85,6 +88,7 @@ fn run(verb: &Verb, terminal: &Terminal) -> Done {
         Verb::Attend(args) => attend::run(args, terminal),
         Verb::Experiment(args) => experiment::run(args, terminal),
         Verb::Parity(args) => parity::run(args, terminal),
+        Verb::Golden(args) => golden::run(args, terminal),
         Verb::Bench(args) => bench::run(args, terminal),
         Verb::Completions(args) => completions::run(args, terminal, &mut command()),
     }

@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use crate::half;
 use mmt_tensor::Real;
 use ndarray::{ArrayD, ArrayRef, Dimension, IxDyn};
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorInfo, TensorView};
@@ -25,6 +26,10 @@ pub enum Data {
     F64(ArrayD<f64>),
     /// Four bytes each.
     F32(ArrayD<f32>),
+    /// The upper halves of single precision: two bytes each.
+    Bf16(ArrayD<u16>),
+    /// The bits of half precision: two bytes each.
+    F16(ArrayD<u16>),
     /// Ids, labels, lengths.
     I64(ArrayD<i64>),
     /// Masks: one byte each, 0 or 1.
@@ -82,11 +87,13 @@ impl Malformed {
 }
 
 impl Data {
-    /// `"F64"`, `"F32"`, `"I64"` or `"BOOL"`.
+    /// `"F64"`, `"F32"`, `"BF16"`, `"F16"`, `"I64"` or `"BOOL"`.
     pub fn dtype(&self) -> &'static str {
         match self {
             Data::F64(_) => "F64",
             Data::F32(_) => "F32",
+            Data::Bf16(_) => "BF16",
+            Data::F16(_) => "F16",
             Data::I64(_) => "I64",
             Data::Bool(_) => "BOOL",
         }
@@ -97,6 +104,7 @@ impl Data {
         match self {
             Data::F64(a) => a.shape(),
             Data::F32(a) => a.shape(),
+            Data::Bf16(a) | Data::F16(a) => a.shape(),
             Data::I64(a) => a.shape(),
             Data::Bool(a) => a.shape(),
         }
@@ -107,13 +115,27 @@ impl Data {
         Data::F64(a.to_owned().into_dyn().mapv(Real::to_f64))
     }
 
-    fn view_parts(&self) -> (Dtype, Vec<u8>) {
+    /// The numbers in row-major order, the lowest byte first.
+    pub fn bytes(&self) -> Vec<u8> {
         match self {
-            Data::F64(a) => (Dtype::F64, a.iter().flat_map(|x| x.to_le_bytes()).collect()),
-            Data::F32(a) => (Dtype::F32, a.iter().flat_map(|x| x.to_le_bytes()).collect()),
-            Data::I64(a) => (Dtype::I64, a.iter().flat_map(|x| x.to_le_bytes()).collect()),
-            Data::Bool(a) => (Dtype::BOOL, a.iter().map(|&x| u8::from(x)).collect()),
+            Data::F64(a) => a.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Data::F32(a) => a.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Data::Bf16(a) | Data::F16(a) => a.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Data::I64(a) => a.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Data::Bool(a) => a.iter().map(|&x| u8::from(x)).collect(),
         }
+    }
+
+    fn view_parts(&self) -> (Dtype, Vec<u8>) {
+        let dtype = match self {
+            Data::F64(_) => Dtype::F64,
+            Data::F32(_) => Dtype::F32,
+            Data::Bf16(_) => Dtype::BF16,
+            Data::F16(_) => Dtype::F16,
+            Data::I64(_) => Dtype::I64,
+            Data::Bool(_) => Dtype::BOOL,
+        };
+        (dtype, self.bytes())
     }
 }
 
@@ -123,6 +145,8 @@ impl Stored {
         match &self.data {
             Data::F64(a) => Some(a.mapv(R::of)),
             Data::F32(a) => Some(a.mapv(|x| R::of(f64::from(x)))),
+            Data::Bf16(a) => Some(a.mapv(|x| R::of(half::of_bf16(x)))),
+            Data::F16(a) => Some(a.mapv(|x| R::of(half::of_f16(x)))),
             Data::I64(_) | Data::Bool(_) => None,
         }
     }
@@ -135,6 +159,8 @@ impl Stored {
         let (found, width) = match &self.data {
             Data::F64(a) => (a.iter().position(|x| !x.is_finite()), 8),
             Data::F32(a) => (a.iter().position(|x| !x.is_finite()), 4),
+            Data::Bf16(a) => (a.iter().position(|&x| !half::of_bf16(x).is_finite()), 2),
+            Data::F16(a) => (a.iter().position(|&x| !half::of_f16(x).is_finite()), 2),
             Data::I64(_) | Data::Bool(_) => (None, 0),
         };
         match found {
@@ -358,6 +384,8 @@ fn numbers(dtype: Dtype, shape: &[usize], bytes: &[u8]) -> Result<Data, (Option<
     match dtype {
         Dtype::F64 => Ok(Data::F64(array(shape, bytes, f64::from_le_bytes)?)),
         Dtype::F32 => Ok(Data::F32(array(shape, bytes, f32::from_le_bytes)?)),
+        Dtype::BF16 => Ok(Data::Bf16(array(shape, bytes, u16::from_le_bytes)?)),
+        Dtype::F16 => Ok(Data::F16(array(shape, bytes, u16::from_le_bytes)?)),
         Dtype::I64 => Ok(Data::I64(array(shape, bytes, i64::from_le_bytes)?)),
         Dtype::BOOL => match bytes.iter().position(|b| *b > 1) {
             Some(i) => {
@@ -365,7 +393,7 @@ fn numbers(dtype: Dtype, shape: &[usize], bytes: &[u8]) -> Result<Data, (Option<
             }
             None => Ok(Data::Bool(array(shape, bytes, |[b]| b == 1)?)),
         },
-        other => Err((None, format!("has the type {other}; known are F64, F32, I64 and BOOL"))),
+        other => Err((None, format!("has the type {other}; known are F64, F32, BF16, F16, I64 and BOOL"))),
     }
 }
 
@@ -495,7 +523,7 @@ mod tests {
     #[test]
     fn a_name_with_line_breaks_gives_one_line() {
         let header = "{\"a\\n\\u001b\":{\"dtype\":\"F16\",\"shape\":[0],\"data_offsets\":[0,0]}}";
-        let text = "byte 9: `a??` has the type F16; known are F64, F32, I64 and BOOL";
+        let text = "byte 9: `a??` has the type F16; known are F64, F32, BF16, F16, I64 and BOOL";
         refused(&file(header, 0), text);
     }
 
@@ -527,7 +555,7 @@ mod tests {
     #[test]
     fn other_types_are_refused() {
         let header = r#"{"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}"#;
-        let known = "byte 9: `a` has the type BF16; known are F64, F32, I64 and BOOL";
+        let known = "byte 9: `a` has the type BF16; known are F64, F32, BF16, F16, I64 and BOOL";
         refused(&file(header, 4), known);
         let header = r#"{"a":{"dtype":"F8","shape":[2],"data_offsets":[0,4]}}"#;
         assert!(parse(&file(header, 4)).unwrap_err().why.starts_with("JSON: unknown variant `F8`"));

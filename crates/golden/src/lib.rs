@@ -1,8 +1,22 @@
 //! Golden cases: every array of a computation under a name that any language can read.
+//!
+//! A case is drawn ([`draw`]), computed in double-double numbers and rounded once ([`compute`](mod@compute)), sampled to see how far a
+//! correct program may be off ([`tolerance`](mod@tolerance)), and written with others as a [`bundle`].
 
+pub mod bundle;
 pub mod case;
+pub mod compute;
+pub mod digest;
+pub mod draw;
 pub mod file;
+pub mod half;
+pub mod manifest;
 pub mod npy;
+pub mod row;
+pub mod run;
+pub mod schema;
 pub mod together;
+pub mod tolerance;
+pub mod write;
 
 pub use case::{Case, Cases, Value};

@@ -131,6 +131,8 @@ fn same_kind(key: &str, stored: &Stored, dtype: &str, shape: &[usize]) -> Result
     let known = match &stored.data {
         Data::F64(_) => "float64",
         Data::F32(_) => "float32",
+        Data::Bf16(_) => "bfloat16",
+        Data::F16(_) => "float16",
         Data::I64(_) => "int64",
         Data::Bool(_) => "bool",
     };

@@ -30,5 +30,5 @@ pub use error::{ANY, Error, Result, check_finite, check_index, check_not_empty, 
 pub use ragged::Ragged;
 pub use random::Random;
 pub use real::Real;
-pub use rounding::{Emu, Mca, Profile};
+pub use rounding::{AnyReal, Emu, Mca, Profile};
 pub use tree::Tree;

@@ -92,6 +92,12 @@ pub trait Real:
         above / (Self::of(1.0) + e)
     }
 
+    /// [`REVERSED`](Real::REVERSED), for a type that is chosen when the program runs.
+    #[inline(always)]
+    fn reversed(self) -> bool {
+        Self::REVERSED
+    }
+
     /// Rounding of a factor of a matrix product: nothing, except in types that model hardware. Called in
     /// `ops/kernel.rs` only.
     #[inline(always)]

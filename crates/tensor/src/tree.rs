@@ -92,7 +92,7 @@ macro_rules! number {
         }
     )*};
 }
-number!(f32, f64, crate::Dual, crate::Dd, crate::DdReversed, crate::Mca, crate::Emu);
+number!(f32, f64, crate::Dual, crate::Dd, crate::DdReversed, crate::Mca, crate::Emu, crate::AnyReal);
 
 impl<R: Real, T: Tree<R>> Tree<R> for Vec<T> {
     fn collect<'a>(&'a self, name: &str, list: &mut Vec<(String, ArrayViewD<'a, R>)>) {

@@ -25,7 +25,7 @@ pub fn sum<R: Real>(x: &[R]) -> R {
 /// `Σ_i f(x_i)`
 #[inline(always)]
 pub fn sum_of<R: Real>(x: &[R], f: impl Fn(R) -> R) -> R {
-    if R::REVERSED {
+    if first_is_reversed(x) {
         return x.iter().rev().fold(R::of(0.0), |sum, &x| sum + f(x));
     }
     let mut lanes = [R::of(0.0); LANES];
@@ -45,7 +45,7 @@ pub fn sum_of<R: Real>(x: &[R], f: impl Fn(R) -> R) -> R {
 #[inline(always)]
 pub fn sum_of_2<R: Real>(x: &[R], y: &[R], f: impl Fn(R, R) -> R) -> R {
     assert_eq!(x.len(), y.len());
-    if R::REVERSED {
+    if first_is_reversed(x) {
         return x.iter().zip(y).rev().fold(R::of(0.0), |sum, (&x, &y)| sum + f(x, y));
     }
     let mut lanes = [R::of(0.0); LANES];
@@ -86,6 +86,12 @@ pub fn max<R: Real>(x: &[R]) -> R {
         *lane = lane.max(x);
     }
     lanes.into_iter().fold(R::of(f64::NEG_INFINITY), R::max)
+}
+
+/// Whether the numbers are of a type that is added up from the last to the first.
+#[inline(always)]
+pub(crate) fn first_is_reversed<R: Real>(x: &[R]) -> bool {
+    x.first().is_some_and(|x| x.reversed())
 }
 
 /// `lanes[0] + lanes[32]`, .., then halves of the halves.

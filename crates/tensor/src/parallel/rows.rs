@@ -7,6 +7,7 @@ use ndarray::{Array, Dimension, IntoDimension};
 use super::fork::{GRAIN, each_part, free_threads, new_blocks, worth_a_fork};
 use crate::Real;
 use crate::alloc::Part;
+use crate::ops::sum::first_is_reversed;
 use crate::simd::vectorize;
 
 /// Rows in a block of [`fold_rows`].
@@ -136,9 +137,10 @@ pub fn new_rows_and_sums<R: Real>(
 
 /// Adds the sums of the blocks, the last one first for a reversed type.
 fn add_in_order<R: Real>(into: &mut [R], partials: &[R]) {
-    let partials = partials.chunks(into.len().max(1));
+    let all = partials;
+    let partials = all.chunks(into.len().max(1));
     let add = |partial: &[R]| into.iter_mut().zip(partial).for_each(|(a, &b)| *a += b);
-    if R::REVERSED { partials.rev().for_each(add) } else { partials.for_each(add) }
+    if first_is_reversed(all) { partials.rev().for_each(add) } else { partials.for_each(add) }
 }
 
 /// Rows in a piece of work: all of them if that is little, otherwise enough to be worth a fork.

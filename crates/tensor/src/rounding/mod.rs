@@ -4,12 +4,14 @@
 //! Both carry the [`Profile`] they round by, so they are ordinary numbers: no global state, and the same result on any
 //! number of threads. What an operation makes has the profile of its operands; constants have none.
 
+mod any;
 mod emu;
 mod mca;
 mod profile;
 
 use num_traits::{One, Zero};
 
+pub use any::AnyReal;
 pub use emu::Emu;
 pub use mca::Mca;
 pub use profile::Profile;

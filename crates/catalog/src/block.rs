@@ -1,0 +1,255 @@
+//! Blocks of a Transformer and stacks of them.
+
+use mmt_blocks::{
+    Block, BlockConfig, BlockTape, CrossBlock, DecoderBlock, Encoder, EncoderTape, Ffn, FfnTape, NormOrder,
+    PostLn, PreLn,
+};
+use mmt_golden::draw::Fill;
+use mmt_golden::op;
+use mmt_golden::row::{Level, Op, Row};
+use mmt_golden::run::Run;
+use mmt_tensor::{Random, Real, Result, Tree};
+use serde_json::{Value, json};
+
+use crate::act::of_name;
+use crate::masks;
+use crate::mha::keep_inside;
+use crate::shapes::{keep_moments, rows_of, samples};
+
+pub const OPS: &[Op] = &[
+    op!(ffn),
+    op!(pre_ln attends),
+    op!(post_ln attends),
+    op!(cross_block attends),
+    op!(decoder_block attends),
+    op!(stack attends),
+];
+
+/// The sizes of a block.
+pub fn config<R: Real>(run: &Run<R>) -> BlockConfig {
+    BlockConfig {
+        width: run.whole("width"),
+        heads: run.whole("heads"),
+        hidden: run.whole("hidden"),
+        activation: of_name(run.word("activation")),
+        eps: run.real("eps"),
+        attention: masks::kind(run),
+    }
+}
+
+/// `"pre"` or `"post"`.
+pub fn order<R: Real>(run: &Run<R>) -> NormOrder {
+    if run.word("order") == "pre" { NormOrder::Pre } else { NormOrder::Post }
+}
+
+/// Keeps what happens inside a network: before and after its activation.
+pub fn keep_ffn<R: Real>(run: &mut Run<R>, name: &str, tape: &FfnTape<R>, b: usize) {
+    for (part, x) in [("z", &tape.z), ("h", &tape.w_2.x)] {
+        run.keep_as(&format!("act/{name}{part}"), x, &[b, x.nrows() / b, x.ncols()]);
+    }
+}
+
+/// Keeps what happens inside a block.
+pub fn keep_block<R: Real>(run: &mut Run<R>, name: &str, tape: &BlockTape<R>) {
+    let (norm_1, attn, norm_2, ffn) = match tape {
+        BlockTape::Pre(t) => (&t.norm_1, &t.attn, &t.norm_2, &t.ffn),
+        BlockTape::Post(t) => (&t.norm_1, &t.attn, &t.norm_2, &t.ffn),
+    };
+    let b = attn.batch.rows.samples();
+    let shape = [b, norm_1.x.nrows() / b];
+    keep_moments(run, &format!("{name}norm_1."), &norm_1.moments, &shape);
+    keep_inside(run, &format!("{name}attn."), attn);
+    keep_moments(run, &format!("{name}norm_2."), &norm_2.moments, &shape);
+    keep_ffn(run, &format!("{name}ffn."), ffn, b);
+}
+
+/// Keeps what happens inside a stack.
+pub fn keep_stack<R: Real>(run: &mut Run<R>, name: &str, tape: &EncoderTape<R>) {
+    for (i, block) in tape.blocks.iter().enumerate() {
+        keep_block(run, &format!("{name}blocks.{i}."), block);
+    }
+}
+
+fn ffn<R: Real>(run: &mut Run<R>) -> Result<()> {
+    let [b, n] = run.sizes(["batch", "n"]);
+    let (d, f) = (run.whole("width"), run.whole("hidden"));
+    let x = run.input("x", (b, n, d), 1.0);
+    let module = run.module("", Ffn::new(d, f, of_name(run.word("activation")), &mut Random::seed(0))?);
+    let (y, tape) = module.forward(&rows_of(&x))?;
+    keep_ffn(run, "", &tape, b);
+    run.keep_as("out/y", &y, &[b, n, d]);
+    let dy = run.cot("y", (b, n, d));
+    let mut grad = module.zeros_like();
+    let dx = module.backward(&tape, &rows_of(&dy), &mut grad);
+    run.keep_as("grad_in/x", &dx, &[b, n, d]);
+    run.keep_tree("grad_param", "", &grad);
+    Ok(())
+}
+
+/// A block that looks at itself.
+fn block<R: Real>(run: &mut Run<R>, module: Block<R>) -> Result<()> {
+    let ([b, n], d) = (run.sizes(["batch", "n"]), run.whole("width"));
+    let x = run.input("x", (b, n, d), 1.0);
+    let (mask, _) = masks::mask(run, b, n, n);
+    let module = run.module("", module);
+    let (y, tape) = module.forward(&rows_of(&x), &samples(b, n), &mask)?;
+    keep_block(run, "", &tape);
+    run.keep_as("out/y", &y, &[b, n, d]);
+    let dy = run.cot("y", (b, n, d));
+    let mut grad = module.zeros_like();
+    let dx = module.backward(&tape, &rows_of(&dy), &mut grad);
+    run.keep_as("grad_in/x", &dx, &[b, n, d]);
+    run.keep_tree("grad_param", "", &grad);
+    Ok(())
+}
+
+fn pre_ln<R: Real>(run: &mut Run<R>) -> Result<()> {
+    let module = PreLn::new(&config(run), &mut Random::seed(0))?;
+    block(run, Block::Pre(module))
+}
+
+fn post_ln<R: Real>(run: &mut Run<R>) -> Result<()> {
+    let module = PostLn::new(&config(run), &mut Random::seed(0))?;
+    block(run, Block::Post(module))
+}
+
+/// A block that looks at a context.
+fn cross_block<R: Real>(run: &mut Run<R>) -> Result<()> {
+    let ([b, n, m, d_z], d) = (run.sizes(["batch", "n", "m", "dz"]), run.whole("width"));
+    let x = run.input("x", (b, n, d), 1.0);
+    let z = run.input("context", (b, m, d_z), 1.0);
+    let (mask, _) = masks::mask(run, b, n, m);
+    let module = run.module("", CrossBlock::new(order(run), &config(run), d_z, &mut Random::seed(0))?);
+    let (y, tape) = module.forward(&rows_of(&x), &rows_of(&z), &samples(b, n), &samples(b, m), &mask)?;
+    keep_moments(run, "norm_1.", &tape.norm_1.moments, &[b, n]);
+    keep_inside(run, "attn.", &tape.attn);
+    keep_moments(run, "norm_2.", &tape.norm_2.moments, &[b, n]);
+    keep_ffn(run, "ffn.", &tape.ffn, b);
+    run.keep_as("out/y", &y, &[b, n, d]);
+    let dy = run.cot("y", (b, n, d));
+    let mut grad = module.zeros_like();
+    let (dx, dz) = module.backward(&tape, &rows_of(&dy), &mut grad);
+    run.keep_as("grad_in/x", &dx, &[b, n, d]);
+    run.keep_as("grad_in/context", &dz, &[b, m, d_z]);
+    run.keep_tree("grad_param", "", &grad);
+    Ok(())
+}
+
+/// A block that looks at what came before and at a memory.
+fn decoder_block<R: Real>(run: &mut Run<R>) -> Result<()> {
+    let ([b, n, m], d) = (run.sizes(["batch", "n", "m"]), run.whole("width"));
+    let x = run.input("x", (b, n, d), 1.0);
+    let memory = run.input("memory", (b, m, d), 1.0);
+    let keys = run.is("padright").then(|| masks::key_mask(run, "memory_mask", b, m));
+    let seen = keys.map_or(mmt_blocks::Mask::None, mmt_blocks::Mask::Keys);
+    let module = run.module("", DecoderBlock::new(order(run), &config(run), d, &mut Random::seed(0))?);
+    let (rows, of) = (samples(b, n), samples(b, m));
+    let causal = mmt_blocks::Mask::causal();
+    let (y, tape) = module.forward(&rows_of(&x), &rows_of(&memory), &rows, &of, &causal, &seen)?;
+    keep_moments(run, "norm_1.", &tape.norm_1.moments, &[b, n]);
+    keep_inside(run, "attn.", &tape.attn);
+    keep_moments(run, "norm_2.", &tape.norm_2.moments, &[b, n]);
+    keep_inside(run, "cross.", &tape.cross);
+    keep_moments(run, "norm_3.", &tape.norm_3.moments, &[b, n]);
+    keep_ffn(run, "ffn.", &tape.ffn, b);
+    run.keep_as("out/y", &y, &[b, n, d]);
+    let dy = run.cot("y", (b, n, d));
+    let mut grad = module.zeros_like();
+    let (dx, dmemory) = module.backward(&tape, &rows_of(&dy), &mut grad);
+    run.keep_as("grad_in/x", &dx, &[b, n, d]);
+    run.keep_as("grad_in/memory", &dmemory, &[b, m, d]);
+    run.keep_tree("grad_param", "", &grad);
+    Ok(())
+}
+
+/// Blocks on top of each other, run through several times if they are shared.
+fn stack<R: Real>(run: &mut Run<R>) -> Result<()> {
+    let ([b, n], d) = (run.sizes(["batch", "n"]), run.whole("width"));
+    let x = run.input("x", (b, n, d), 1.0);
+    let (mask, _) = masks::mask(run, b, n, n);
+    let mut module = Encoder::new(order(run), run.whole("layers"), &config(run), &mut Random::seed(0))?;
+    module.repeats = run.whole("repeats");
+    let module = run.module("", module);
+    let (y, tape) = module.forward(&rows_of(&x), &samples(b, n), &mask)?;
+    keep_stack(run, "", &tape);
+    run.keep_as("out/y", &y, &[b, n, d]);
+    let dy = run.cot("y", (b, n, d));
+    let mut grad = module.zeros_like();
+    let dx = module.backward(&tape, &rows_of(&dy), &mut grad);
+    run.keep_as("grad_in/x", &dx, &[b, n, d]);
+    run.keep_tree("grad_param", "", &grad);
+    Ok(())
+}
+
+/// The settings of a block, with more of them.
+pub fn settings(activation: &str, more: Value) -> Value {
+    let mut config = json!({"width": 8, "heads": 2, "hidden": 16, "activation": activation, "eps": 1e-5,
+        "mask": "none", "causal_offset": null, "dead_rows": "zero"});
+    for (key, value) in more.as_object().into_iter().flatten() {
+        config[key] = value.clone();
+    }
+    config
+}
+
+/// The cases.
+pub fn rows() -> Vec<Row> {
+    let row = |name: &str, op, equation, activation: &str, more: Value| {
+        Row::new(format!("block.{name}"), op, equation, settings(activation, more))
+            .level(Level::Block)
+            .sizes(&[("batch", 2), ("n", 5)])
+    };
+    let network = |name: &str, activation: &str| row(name, "ffn", "eq-1.7-ffn", activation, json!({}));
+    let pre = |name: &str, more| row(name, "pre_ln", "eq-1.14-pre-ln-block", "gelu", more);
+    let post = |name: &str, more| row(name, "post_ln", "eq-1.13-post-ln-block", "gelu", more);
+    let cross = |name: &str, order: &str, more: Value| {
+        let mut row = row(name, "cross_block", "eq-1.6-cross-attention", "gelu", more);
+        row.config["order"] = json!(order);
+        row.sizes(&[("m", 7), ("dz", 8)])
+    };
+    let decoder = |name: &str, order: &str| {
+        row(name, "decoder_block", "eq-1.22-encoder-decoder", "relu", json!({"order": order}))
+            .sizes(&[("m", 7)])
+    };
+    let stack = |name: &str, order: &str, layers: usize, repeats: usize, more: Value| {
+        let mut row = row(name, "stack", "eq-1.15-pre-ln-final-norm", "gelu", more);
+        (row.config["order"], row.config["layers"], row.config["repeats"]) =
+            (json!(order), json!(layers), json!(repeats));
+        row
+    };
+    let keys = || json!({"mask": "keys"});
+    let causal = || json!({"mask": "causal", "causal_offset": 0});
+    vec![
+        network("ffn.relu", "relu"),
+        network("ffn.gelu", "gelu").smoke(),
+        network("ffn.gelu_tanh", "gelu_tanh"),
+        network("ffn.quick_gelu", "quick_gelu"),
+        pre("pre.normal", json!({})).smoke(),
+        pre("pre.causal", causal()).regimes(&["normal", "causal"]),
+        pre("pre.padright", keys()).regimes(&["normal", "padright"]),
+        pre("pre.odd", json!({"width": 15, "heads": 3, "hidden": 33}))
+            .sizes(&[("n", 9)])
+            .regimes(&["normal", "odd"]),
+        pre("pre.offset", json!({})).fill("in/x", Fill::Normal { mean: 24.0, std: 0.5 }).regimes(&["offset"]),
+        pre("pre.quick", json!({"activation": "quick_gelu"})),
+        pre("pre.g24", json!({})).g24(),
+        post("post.normal", json!({})).smoke(),
+        post("post.causal", causal()).regimes(&["normal", "causal"]),
+        post("post.padright", keys()).regimes(&["normal", "padright"]),
+        post("post.odd", json!({"width": 15, "heads": 3, "hidden": 33}))
+            .sizes(&[("n", 9)])
+            .regimes(&["normal", "odd"]),
+        post("post.relu", json!({"activation": "relu"})),
+        cross("cross.pre", "pre", json!({})),
+        cross("cross.post", "post", json!({})),
+        cross("cross.padright", "post", keys()).regimes(&["normal", "padright"]),
+        cross("cross.context_width", "pre", json!({})).sizes(&[("dz", 6)]),
+        decoder("decoder.pre", "pre").regimes(&["normal", "causal"]),
+        decoder("decoder.post", "post").regimes(&["normal", "causal"]),
+        decoder("decoder.padright", "post").regimes(&["normal", "causal", "padright"]),
+        stack("stack.causal4", "pre", 4, 1, causal()).regimes(&["normal", "causal"]),
+        stack("stack.post2", "post", 2, 1, json!({})),
+        stack("stack.padright2", "pre", 2, 1, keys()).regimes(&["normal", "padright"]),
+        stack("stack.shared", "pre", 1, 3, json!({})),
+        stack("stack.shared_pairs", "post", 2, 2, json!({})),
+    ]
+}

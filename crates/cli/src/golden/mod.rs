@@ -1,0 +1,64 @@
+//! `mmt golden`: the bundle that other implementations check themselves against.
+
+mod verify;
+mod write;
+
+use std::path::Path;
+
+use clap::Subcommand;
+use mmt_golden::bundle::Bundle;
+use mmt_golden::file::FileError;
+use mmt_golden::manifest::CaseEntry;
+use mmt_golden::row::Tier;
+
+use crate::failure::{Code, Done, Failure};
+use crate::names::fits;
+use crate::terminal::Terminal;
+
+/// The bundle of golden cases: write it, verify it, and check another implementation against it
+///
+/// Exit code: 0 every selected case passes, 1 a comparison failed, 2 the command line is wrong, 3 the bundle is invalid,
+/// 4 required outputs are missing, 5 the command of a backend crashed or took too long, 6 no case is selected.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    Write(write::Args),
+    Verify(verify::Args),
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, terminal: &Terminal) -> Done {
+    match &args.verb {
+        Verb::Write(args) => write::run(args, terminal),
+        Verb::Verify(args) => verify::run(args, terminal),
+    }
+}
+
+/// A size of a bundle.
+fn tier(name: &str) -> Result<Tier, String> {
+    Tier::of(name).ok_or_else(|| "smoke, core, full or stress".to_string())
+}
+
+/// Opens a bundle.
+fn open(folder: &Path) -> Result<Bundle, Failure> {
+    Bundle::open(folder).map_err(|error| invalid(&error))
+}
+
+fn invalid(error: &FileError) -> Failure {
+    Failure::new(Code::InvalidData, error.to_string())
+}
+
+/// The cases whose names fit.
+fn select<'a>(bundle: &'a Bundle, glob: &str) -> Result<Vec<&'a CaseEntry>, Failure> {
+    let cases: Vec<&CaseEntry> = bundle.manifest.cases.iter().filter(|case| fits(glob, &case.id)).collect();
+    if cases.is_empty() {
+        let message = format!("no case of {} fits `{glob}`", bundle.folder.display());
+        return Err(Failure::new(Code::NothingSelected, message));
+    }
+    Ok(cases)
+}

@@ -1,0 +1,70 @@
+//! Fingerprints of what a file says, whatever the order of its header.
+
+use sha2::{Digest, Sha256};
+
+use crate::file::Data;
+
+/// SHA-256.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// `sha256:` and 64 digits.
+pub fn text(digest: [u8; 32]) -> String {
+    digest.iter().fold("sha256:".to_string(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+/// Of an array: name, type, rank, sizes and bytes, numbers as 64 bits, the lowest byte first.
+pub fn of_array(name: &str, data: &Data) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(name.as_bytes());
+    hash.update([0]);
+    hash.update(data.dtype().as_bytes());
+    hash.update([0]);
+    hash.update((data.shape().len() as u64).to_le_bytes());
+    data.shape().iter().for_each(|size| hash.update((*size as u64).to_le_bytes()));
+    hash.update(data.bytes());
+    hash.finalize().into()
+}
+
+/// Of several things in any order: of their sorted digests.
+pub fn of_all(digests: impl IntoIterator<Item = [u8; 32]>) -> [u8; 32] {
+    let mut digests: Vec<[u8; 32]> = digests.into_iter().collect();
+    digests.sort_unstable();
+    sha256(&digests.concat())
+}
+
+/// The digest that [`text`] wrote.
+pub fn parse(text: &str) -> Option<[u8; 32]> {
+    let digits = text.strip_prefix("sha256:").filter(|digits| digits.len() == 64 && digits.is_ascii())?;
+    let mut digest = [0; 32];
+    for (byte, pair) in digest.iter_mut().zip(digits.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_those_of_the_standard_and_are_read_again() {
+        let abc = text(sha256(b"abc"));
+        assert_eq!(abc, "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(parse(&abc), Some(sha256(b"abc")));
+        assert_eq!(parse("sha256:ba"), None);
+        assert_eq!(parse(&abc.replace("ba78", "+a78")).map(text), None);
+    }
+
+    #[test]
+    fn the_order_of_parts_does_not_matter_and_every_part_does() {
+        let (a, b) = (sha256(b"a"), sha256(b"b"));
+        assert_eq!(of_all([a, b]), of_all([b, a]));
+        assert_ne!(of_all([a, b]), of_all([a, a]));
+        let one = Data::F64(ndarray::arr1(&[1.0, 2.0]).into_dyn());
+        let row = Data::F64(ndarray::arr2(&[[1.0, 2.0]]).into_dyn());
+        assert_ne!(of_array("x", &one), of_array("x", &row));
+        assert_ne!(of_array("x", &one), of_array("y", &one));
+    }
+}

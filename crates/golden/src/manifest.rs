@@ -1,0 +1,234 @@
+//! What a bundle says about itself.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::file::{Malformed, json_error};
+
+/// The format.
+pub const SCHEMA: &str = "mmt-golden/1";
+
+/// The content: the first number changes with any bit of the truth, the second with cases and tolerances.
+pub const VERSION: &str = "1.0.0";
+
+/// `manifest.json`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`SCHEMA`]
+    pub schema: String,
+    /// [`VERSION`]
+    pub version: String,
+    /// What wrote it.
+    pub generator: Generator,
+    /// Of all true values and inputs.
+    pub digest_truth: String,
+    /// Of all tolerances.
+    pub digest_tol: String,
+    /// Its size: `"smoke"`, `"core"`, ..
+    pub tier: String,
+    /// The part of it that is here: `"2/3"`; nothing if it is all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<String>,
+    /// The arithmetics that programs may claim.
+    pub profiles: BTreeMap<String, ProfileEntry>,
+    /// Sorted by name.
+    pub cases: Vec<CaseEntry>,
+}
+
+/// What wrote a bundle.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Generator {
+    /// `"mmt-golden"`
+    #[serde(rename = "crate")]
+    pub name: String,
+    /// Of the program.
+    pub version: String,
+}
+
+/// An arithmetic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileEntry {
+    /// Of an operation: `"2^-24"`.
+    pub u_compute: String,
+    /// Of a factor of a product, if it is rounded.
+    pub u_operand: Option<String>,
+    /// Of a number in memory.
+    pub u_store: String,
+    /// `κ`
+    pub kappa: f64,
+    /// `κ` of the mean.
+    pub kappa_rms: f64,
+    /// The smallest normal number in memory.
+    pub tiny: String,
+}
+
+/// A case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct CaseEntry {
+    pub id: String,
+    pub family: String,
+    pub level: String,
+    pub tier: String,
+    pub op: String,
+    pub file: String,
+    pub bytes: u64,
+    pub sha256: String,
+    pub digest_truth: String,
+    pub digest_tol: String,
+    pub since: String,
+    pub status: String,
+    pub config: Value,
+    pub grid: String,
+    pub regimes: Vec<String>,
+    pub seed_bump: u32,
+    pub variants: Vec<String>,
+    pub samples: u32,
+    pub layouts: Vec<String>,
+    pub tensors: Vec<TensorEntry>,
+    pub equation: Option<String>,
+    pub notes: Vec<String>,
+}
+
+/// An array of a case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct TensorEntry {
+    pub key: String,
+    pub dtype: String,
+    pub shape: Vec<usize>,
+    pub class: String,
+    pub required_at: String,
+    pub tol_shape: String,
+    /// Whether it is an input with a gradient.
+    pub diff: bool,
+    pub profiles: BTreeMap<String, TensorProfile>,
+}
+
+/// What is known about an array in one arithmetic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct TensorProfile {
+    pub max_tol: f64,
+    pub rms_sigma: f64,
+    pub snr: f64,
+    pub power: String,
+}
+
+impl Manifest {
+    /// Reads and checks the text of a manifest.
+    ///
+    /// # Errors
+    /// [`Malformed`] for another format or version, what the schema does not allow, names of files that leave the bundle, and
+    /// names that come twice.
+    pub fn parse(bytes: &[u8]) -> Result<Manifest, Malformed> {
+        let wrong = |why: String| Malformed { offset: 0, why };
+        let text = std::str::from_utf8(bytes).map_err(|e| Malformed {
+            offset: e.valid_up_to(),
+            why: "the manifest is not UTF-8".to_string(),
+        })?;
+        let value: Value = serde_json::from_str(text).map_err(|e| json_error(text, &e, 0))?;
+        // Before anything else, so that a newer format gives this line and not one about a field.
+        let says = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or("nothing").to_string();
+        if says("schema") != SCHEMA {
+            return Err(wrong(format!("the format is {}, this program reads {SCHEMA}", says("schema"))));
+        }
+        let major = |version: &str| version.split('.').next().map(str::to_string);
+        if major(&says("version")) != major(VERSION) {
+            return Err(wrong(format!(
+                "version {} of the bundle, this program reads {VERSION}",
+                says("version")
+            )));
+        }
+        let manifest: Manifest = serde_json::from_str(text).map_err(|e| json_error(text, &e, 0))?;
+        manifest.check().map_err(wrong)?;
+        Ok(manifest)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        for pair in self.cases.windows(2) {
+            if pair[0].id >= pair[1].id {
+                return Err(format!("`{}` comes twice or out of order", pair[1].id));
+            }
+        }
+        self.cases.iter().try_for_each(CaseEntry::check)
+    }
+
+    /// The text of the manifest: a line for every array.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let head = serde_json::to_value(Manifest { cases: vec![], ..self.clone() }).unwrap_or_default();
+        text.push_str("{\n");
+        for (key, value) in head.as_object().into_iter().flatten().filter(|(key, _)| *key != "cases") {
+            text.push_str(&format!(" {}: {value},\n", Value::from(key.as_str())));
+        }
+        text.push_str(" \"cases\": [");
+        for (i, case) in self.cases.iter().enumerate() {
+            text.push_str(if i == 0 { "\n  " } else { ",\n  " });
+            let head = one(&CaseEntry { tensors: vec![], ..case.clone() });
+            let lines: Vec<String> = case.tensors.iter().map(|t| format!("   {}", one(t))).collect();
+            text.push_str(&head.replacen(
+                "\"tensors\":[]",
+                &format!("\"tensors\":[\n{}]", lines.join(",\n")),
+                1,
+            ));
+        }
+        text.push_str("\n ]\n}\n");
+        text
+    }
+}
+
+/// A value as one line of JSON.
+fn one(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("numbers, texts and lists")
+}
+
+impl CaseEntry {
+    fn check(&self) -> Result<(), String> {
+        let id = &self.id;
+        let plain = |text: &str, more: &str| {
+            !text.is_empty()
+                && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || more.contains(c))
+        };
+        if !plain(id, "_.") || !id.contains('.') {
+            return Err(format!("`{}` is not the name of a case", id.replace(char::is_control, "?")));
+        }
+        let outside = self.file.starts_with('/') || self.file.split('/').any(|part| part == "..");
+        if outside || !plain(&self.file, "_./-") || !self.file.ends_with(".safetensors") {
+            let file = self.file.replace(char::is_control, "?");
+            return Err(format!("`{id}`: `{file}` is not the name of a file of the bundle"));
+        }
+        for tensor in &self.tensors {
+            let known = tensor.key.split('/').nth(1).is_some_and(|s| SECTIONS.contains(&s));
+            if !known {
+                let key = tensor.key.replace(char::is_control, "?");
+                return Err(format!("`{id}`: `{key}` is not the name of an array"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The array of a key.
+    pub fn tensor(&self, key: &str) -> Option<&TensorEntry> {
+        self.tensors.iter().find(|tensor| tensor.key == key)
+    }
+}
+
+/// The second part of the name of an array.
+const SECTIONS: [&str; 11] =
+    ["in", "param", "buf", "cot", "out", "loss", "act", "grad_in", "grad_param", "grad_act", "opt"];
+
+impl TensorEntry {
+    /// `in`, `out`, ..
+    pub fn section(&self) -> &str {
+        self.key.split('/').nth(1).unwrap_or("")
+    }
+}

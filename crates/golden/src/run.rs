@@ -1,0 +1,222 @@
+//! One computation of a case: draws its inputs, and collects what it computes.
+
+use mmt_tensor::tree::join;
+use mmt_tensor::{Real, Tree};
+use ndarray::{Array, ArrayD, ArrayRef, Dimension, IntoDimension, IxDyn};
+
+use crate::case::Value;
+use crate::draw::{Fill, Source};
+use crate::row::Row;
+
+/// A case while it is computed in one number type.
+pub struct Run<'a, R> {
+    row: &'a Row,
+    bump: u32,
+    number: &'a dyn Fn(f64, u64) -> R,
+    /// Whether attention is computed in tiles, which recomputes its weights for the gradient.
+    pub tiled: bool,
+    /// What was drawn and computed so far: `in/x`, `out/y`, ..
+    pub arrays: Vec<(String, Value<R>)>,
+}
+
+impl<'a, R: Real> Run<'a, R> {
+    /// Nothing yet. `number(x, key)` makes an input; the key is another one for every element of every array.
+    pub fn new(row: &'a Row, bump: u32, number: &'a dyn Fn(f64, u64) -> R) -> Self {
+        Run { row, bump, number, tiled: false, arrays: vec![] }
+    }
+
+    /// A size of the row.
+    pub fn size(&self, name: &str) -> usize {
+        let found = self.row.sizes.iter().find(|(key, _)| *key == name);
+        found.unwrap_or_else(|| panic!("{}: no size {name}", self.row.id)).1
+    }
+
+    /// Sizes of the row.
+    pub fn sizes<const N: usize>(&self, names: [&str; N]) -> [usize; N] {
+        names.map(|name| self.size(name))
+    }
+
+    /// Whether the row has a size of this name.
+    pub fn has_size(&self, name: &str) -> bool {
+        self.row.sizes.iter().any(|(key, _)| *key == name)
+    }
+
+    /// A setting.
+    pub fn setting(&self, name: &str) -> &'a serde_json::Value {
+        let found = self.row.config.get(name);
+        found.unwrap_or_else(|| panic!("{}: no setting {name}", self.row.id))
+    }
+
+    /// A number among the settings.
+    pub fn real(&self, name: &str) -> f64 {
+        self.setting(name).as_f64().unwrap_or_else(|| panic!("{}: {name} is no number", self.row.id))
+    }
+
+    /// A whole number among the settings.
+    pub fn whole(&self, name: &str) -> usize {
+        let number = self.setting(name).as_u64();
+        number.unwrap_or_else(|| panic!("{}: {name} is no whole number", self.row.id)) as usize
+    }
+
+    /// A list of whole numbers among the settings.
+    pub fn list<const N: usize>(&self, name: &str) -> [usize; N] {
+        let list = self.setting(name).as_array().expect("a list among the settings");
+        let list: Vec<usize> = list.iter().map(|x| x.as_u64().expect("a whole number") as usize).collect();
+        list.try_into().unwrap_or_else(|_| panic!("{}: {name} has another length", self.row.id))
+    }
+
+    /// A switch among the settings; off if it is not there.
+    pub fn flag(&self, name: &str) -> bool {
+        self.row.config.get(name).and_then(serde_json::Value::as_bool).unwrap_or(false)
+    }
+
+    /// A word among the settings.
+    pub fn word(&self, name: &str) -> &'a str {
+        self.setting(name).as_str().unwrap_or_else(|| panic!("{}: {name} is no word", self.row.id))
+    }
+
+    /// The tags of the row.
+    pub fn is(&self, regime: &str) -> bool {
+        self.row.regimes.contains(&regime)
+    }
+
+    /// Draws an array: as the row says, or with `fill`.
+    pub fn draw<S: IntoDimension>(&mut self, key: &str, shape: S, fill: Fill) -> Array<R, S::Dim> {
+        let shape = shape.into_dimension();
+        let exact = self.exact(key, shape.slice(), &fill);
+        let source = Source::new(&self.row.id, self.bump, key);
+        let numbers =
+            exact.iter().enumerate().map(|(i, &x)| (self.number)(x, source.word((1 << 40) + i as u64)));
+        let array = Array::from_shape_vec(shape, numbers.collect()).expect("as many numbers as the shape");
+        self.keep(key, &array);
+        array
+    }
+
+    /// The same numbers before they are made inputs.
+    pub fn exact(&self, key: &str, shape: &[usize], fill: &Fill) -> Vec<f64> {
+        let fill = self.row.fills.iter().find(|(other, _)| *other == key).map_or(fill, |(_, fill)| fill);
+        let width = shape.last().copied().unwrap_or(1).max(1);
+        let source = Source::new(&self.row.id, self.bump, key);
+        source.fill(fill, self.row.grid, shape.iter().product(), width)
+    }
+
+    /// Numbers that are the same in every number type and have no gradient: boxes, tables, biases.
+    pub fn constant(&mut self, key: &str, shape: &[usize], fill: &Fill) -> ArrayD<f64> {
+        let exact = self.exact(key, shape, fill);
+        let array = ArrayD::from_shape_vec(IxDyn(shape), exact).expect("as many numbers as the shape");
+        self.keep(key, &array.mapv(R::of));
+        array
+    }
+
+    /// An input `in/name` of standard deviation `std`.
+    pub fn input<S: IntoDimension>(&mut self, name: &str, shape: S, std: f64) -> Array<R, S::Dim> {
+        self.draw(&format!("in/{name}"), shape, Fill::normal(std))
+    }
+
+    /// The gradient of an output.
+    pub fn cot<S: IntoDimension>(&mut self, name: &str, shape: S) -> Array<R, S::Dim> {
+        self.draw(&format!("cot/{name}"), shape, Fill::normal(1.0))
+    }
+
+    /// Draws the parameters of a module, and returns it: gains around 1, biases small, matrices so that a product keeps
+    /// the size of its input.
+    pub fn module<T: Tree<R>>(&mut self, name: &str, mut module: T) -> T {
+        let mut list = vec![];
+        module.collect_mut(name, &mut list);
+        for (name, mut array) in list {
+            let shape = array.shape().to_vec();
+            let fill = match name.rsplit('.').next().unwrap_or("") {
+                "gamma" => Fill::Normal { mean: 1.0, std: 0.25 },
+                "beta" | "bias" => Fill::normal(0.3),
+                "weight" if shape.len() == 2 => Fill::normal((1.0 / shape[0] as f64).sqrt()),
+                "weight" => Fill::normal((1.0 / shape[1..].iter().product::<usize>() as f64).sqrt()),
+                _ => Fill::normal(0.7),
+            };
+            let drawn = self.draw(&format!("param/{name}"), IxDyn(&shape), fill);
+            array.assign(&drawn);
+        }
+        module
+    }
+
+    /// Ids below `below`.
+    pub fn ids(&mut self, name: &str, shape: &[usize], below: usize) -> Vec<usize> {
+        let key = format!("in/{name}");
+        let source = Source::new(&self.row.id, self.bump, &key);
+        let count: usize = shape.iter().product();
+        let ids: Vec<usize> = (0..count).map(|i| source.below(i as u64, below as u64) as usize).collect();
+        self.whole_numbers(&key, shape, &ids.iter().map(|&i| i as i64).collect::<Vec<_>>());
+        ids
+    }
+
+    /// Labels below `below`, of which about a share `hidden` is -1 and does not count.
+    pub fn labels(&mut self, name: &str, count: usize, below: usize, hidden: f64) -> Vec<Option<usize>> {
+        let key = format!("in/{name}");
+        let source = Source::new(&self.row.id, self.bump, &key);
+        let label = |i: usize| {
+            let hidden = source.chance((1 << 32) + i as u64, hidden);
+            (!hidden).then(|| source.below(i as u64, below as u64) as usize)
+        };
+        let labels: Vec<Option<usize>> = (0..count).map(label).collect();
+        let numbers: Vec<i64> = labels.iter().map(|l| l.map_or(-1, |l| l as i64)).collect();
+        self.whole_numbers(&key, &[count], &numbers);
+        labels
+    }
+
+    /// Whole numbers that are known.
+    pub fn whole_numbers(&mut self, key: &str, shape: &[usize], numbers: &[i64]) {
+        let array = ArrayD::from_shape_vec(IxDyn(shape), numbers.to_vec()).expect("as many as the shape");
+        self.arrays.push((key.to_string(), Value::Int(array)));
+    }
+
+    /// Flags of which about a share `keep` is true; not kept.
+    pub fn flags(&self, name: &str, count: usize, keep: f64) -> Vec<bool> {
+        let source = Source::new(&self.row.id, self.bump, &format!("in/{name}"));
+        (0..count).map(|i| source.chance(i as u64, keep)).collect()
+    }
+
+    /// A whole number from 1 to `most`; not kept.
+    pub fn length(&self, name: &str, i: usize, most: usize) -> usize {
+        let source = Source::new(&self.row.id, self.bump, &format!("in/{name}"));
+        1 + source.below((1 << 33) + i as u64, most as u64) as usize
+    }
+
+    /// Puts other numbers into an input that was drawn: those that a program must not read.
+    pub fn poison<D: Dimension>(&mut self, key: &str, array: &ArrayRef<R, D>) {
+        let array = array.to_owned().into_dyn().as_standard_layout().into_owned();
+        let place = self.arrays.iter_mut().find(|(name, _)| name == key).expect("an input that was drawn");
+        place.1 = Value::Real(array);
+    }
+
+    /// A mask that is known.
+    pub fn known_mask(&mut self, name: &str, shape: &[usize], mask: &[bool]) {
+        let array = ArrayD::from_shape_vec(IxDyn(shape), mask.to_vec()).expect("as many as the shape");
+        self.arrays.push((format!("in/{name}"), Value::Bool(array)));
+    }
+
+    /// Keeps an array under `out/y`, `act/p`, `grad_in/x`, ..
+    pub fn keep<D: Dimension>(&mut self, key: &str, array: &ArrayRef<R, D>) {
+        let array = array.to_owned().into_dyn().as_standard_layout().into_owned();
+        self.arrays.push((key.to_string(), Value::Real(array)));
+    }
+
+    /// Keeps an array in another shape.
+    pub fn keep_as<D: Dimension>(&mut self, key: &str, array: &ArrayRef<R, D>, shape: &[usize]) {
+        let list: Vec<R> = array.iter().copied().collect();
+        let array = ArrayD::from_shape_vec(IxDyn(shape), list).expect("another shape of as many numbers");
+        self.arrays.push((key.to_string(), Value::Real(array)));
+    }
+
+    /// Keeps a number.
+    pub fn keep_number(&mut self, key: &str, x: R) {
+        self.keep(key, &ndarray::arr0(x));
+    }
+
+    /// Keeps every array of a tree, usually the gradients of parameters.
+    pub fn keep_tree(&mut self, section: &str, name: &str, tree: &impl Tree<R>) {
+        let mut list = vec![];
+        tree.collect(name, &mut list);
+        for (name, array) in list {
+            self.keep(&format!("{section}/{}", join("", &name)), &array);
+        }
+    }
+}
