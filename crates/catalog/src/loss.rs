@@ -71,7 +71,8 @@ fn label_smoothing<R: Real>(run: &mut Run<R>) -> Result<()> {
 fn bce<R: Real>(run: &mut Run<R>) -> Result<()> {
     let [n, k] = run.sizes(["n", "k"]);
     let x = run.input("x", (n, k), 2.0);
-    let t = run.draw("in/t", (n, k), Fill::Fixed(vec![0.0, 1.0, 1.0, 0.25, 0.0]));
+    let t = run.constant("in/t", &[n, k], &Fill::Fixed(vec![0.0, 1.0, 1.0, 0.25, 0.0]));
+    let t = t.into_dimensionality::<ndarray::Ix2>().expect("two axes").mapv(R::of);
     let reduction = if run.word("reduction") == "mean" { Reduction::Mean } else { Reduction::Sum };
     let loss = ops::binary_cross_entropy(&x, &t, reduction)?;
     let dl = finish(run, loss);

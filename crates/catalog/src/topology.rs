@@ -186,29 +186,27 @@ fn cross_attention<R: Real>(run: &mut Run<R>) -> Result<()> {
     let pair = pair(run);
     let module = CrossAttention { a: cross(run)?, b: cross(run)? };
     let module = run.module("", module);
-    let ([a, b], masks) = (pair.both(), (&pair.masks.0, &pair.masks.1));
-    let forward = if run.word("exchange") == "keys" {
-        CrossAttention::forward
-    } else {
-        CrossAttention::forward_by_keys
-    };
-    let ((z_a, z_b), tape) = forward(&module, a, b, masks)?;
+    let [a, b] = pair.both();
+    let ((z_a, z_b), tape) = module.forward(a, b, (&pair.masks.1, &pair.masks.0))?;
     keep_cross(run, "a", &tape.a);
     keep_cross(run, "b", &tape.b);
-    let dz = (finish(run, "a", &z_a), finish(run, "b", &z_b));
+    // Where queries are exchanged instead, an output has the name of its keys.
+    let [first, second] = if run.word("exchange") == "keys" { ["a", "b"] } else { ["b", "a"] };
+    let dz = (finish(run, first, &z_a), finish(run, second, &z_b));
     let mut grad = module.zeros_like();
     let (da, db) = module.backward(&tape, (&dz.0, &dz.1), &mut grad);
     gradients(run, &[("a", &da), ("b", &db)], &grad);
     Ok(())
 }
 
+/// A block looks at the other modality: its mask is about the keys of that one.
 fn cross_concat<R: Real>(run: &mut Run<R>) -> Result<()> {
     let pair = pair(run);
     let cross = CrossAttention { a: cross(run)?, b: cross(run)? };
     let module = CrossConcat { cross, joint: stream(run)? };
     let module = run.module("", module);
     let [a, b] = pair.both();
-    let (z, tape) = module.forward(a, b, (&pair.masks.0, &pair.masks.1, &pair.joint))?;
+    let (z, tape) = module.forward(a, b, (&pair.masks.1, &pair.masks.0, &pair.joint))?;
     keep_cross(run, "cross.a", &tape.cross.a);
     keep_cross(run, "cross.b", &tape.cross.b);
     keep_stream(run, "joint", &tape.joint);

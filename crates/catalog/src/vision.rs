@@ -123,7 +123,7 @@ fn region_geometry<R: Real>(run: &mut Run<R>) -> Result<()> {
 fn region_embedding<R: Real>(run: &mut Run<R>) -> Result<()> {
     let [n, d_v, d] = run.sizes(["n", "dv", "d"]);
     let v = run.input("v", (n, d_v), 1.0);
-    let g = run.draw("in/g", (n, 5), Fill::Positive { std: 0.4 });
+    let g = run.draw("in/g", (n, 5), Fill::Sweep { low: 0.0625, high: 0.9375 });
     let module = run.module("", RegionEmbedding::new(d_v, d, run.real("eps"), &mut Random::seed(0)));
     let (x, tape) = module.forward(&v, &g)?;
     keep_moments(run, "", &tape.norm.moments, &[n]);
