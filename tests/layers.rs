@@ -5,7 +5,7 @@ use std::fs;
 use mmt_tests::root;
 
 /// Each crate with the crates that it may use.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("tensor", &[]),
     ("blocks", &["tensor"]),
     ("tokenizers", &["tensor", "blocks"]),
@@ -14,6 +14,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("efficiency", &["tensor", "blocks"]),
     ("golden", &["tensor"]),
     ("buggy", &[]),
+    ("catalog", &["tensor", "blocks", "tokenizers", "fusion", "objectives", "efficiency", "golden"]),
     ("parity", &["tensor", "blocks", "tokenizers", "fusion", "objectives", "efficiency", "golden"]),
     ("lab", &["tensor", "blocks", "tokenizers", "fusion", "objectives", "efficiency", "golden"]),
     ("equations", &["tensor", "blocks", "tokenizers", "fusion", "objectives", "efficiency", "golden", "lab"]),
@@ -29,6 +30,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
             "efficiency",
             "golden",
             "buggy",
+            "catalog",
             "parity",
             "lab",
             "equations",

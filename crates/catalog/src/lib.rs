@@ -5,25 +5,31 @@
 
 mod act;
 mod block;
+mod block_rows;
+mod conv;
 mod embed;
+mod fusion;
 mod linear;
 mod loss;
+mod loss_rows;
 mod masks;
 mod mha;
 mod norm;
+mod patch;
 mod pool;
+mod roi;
 mod sdpa;
 mod shapes;
 mod softmax;
+mod streams;
 mod topology;
-mod vision;
 
 use mmt_golden::row::{Op, Row, Tier};
 
 /// A family: its operations and its cases.
 type Family = (&'static [Op], fn() -> Vec<Row>);
 
-const FAMILIES: [Family; 11] = [
+const FAMILIES: [Family; 15] = [
     (linear::OPS, linear::rows),
     (norm::OPS, norm::rows),
     (softmax::OPS, softmax::rows),
@@ -31,20 +37,24 @@ const FAMILIES: [Family; 11] = [
     (sdpa::OPS, sdpa::rows),
     (mha::OPS, mha::rows),
     (embed::OPS, embed::rows),
-    (vision::OPS, vision::rows),
-    (loss::OPS, loss::rows),
+    (patch::OPS, patch::rows),
+    (roi::OPS, roi::rows),
+    (conv::OPS, conv::rows),
+    (loss::OPS, loss_rows::rows),
     (pool::OPS, pool::rows),
-    (block::OPS, block::rows),
+    (block::OPS, block_rows::rows),
+    (topology::OPS, streams::rows),
+    (fusion::OPS, Vec::new),
 ];
 
 /// Every operation.
 pub fn ops() -> Vec<Op> {
-    FAMILIES.iter().flat_map(|(ops, _)| ops.iter().copied()).chain(topology::OPS.iter().copied()).collect()
+    FAMILIES.iter().flat_map(|(ops, _)| ops.iter().copied()).collect()
 }
 
 /// Every case, sorted by name.
 pub fn rows() -> Vec<Row> {
-    let mut rows: Vec<Row> = FAMILIES.iter().flat_map(|(_, rows)| rows()).chain(topology::rows()).collect();
+    let mut rows: Vec<Row> = FAMILIES.iter().flat_map(|(_, rows)| rows()).collect();
     rows.sort_by(|a, b| a.id.cmp(&b.id));
     rows
 }

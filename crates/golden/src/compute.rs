@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mmt_tensor::{AnyReal, Dd, DdReversed, Emu, Mca, Profile, Real, Result};
+use mmt_tensor::{AnyReal, Dd, DdReversed, Mca, Profile, Real, Result};
 use ndarray::{ArrayD, IxDyn};
 
 use crate::case::Value;
@@ -94,10 +94,10 @@ pub fn compute(
 }
 
 /// What a computation gives.
-type Arrays = Vec<(String, Value<AnyReal>)>;
+pub(crate) type Arrays = Vec<(String, Value<AnyReal>)>;
 
 /// Runs the operation of a case in the number type that `number` makes inputs of.
-fn execute(
+pub(crate) fn execute(
     row: &Row,
     op: &Op,
     bump: u32,
@@ -205,32 +205,4 @@ fn add_tolerances(arrays: &mut [Computed], profile: Profile, sigma: &[Vec<f64>],
         }
         array.tolerances.insert(profile, tolerance);
     }
-}
-
-/// What a program that rounds as hardware does would answer; with `tiled`, in the other way of computing attention.
-///
-/// # Errors
-/// What the operation refuses.
-pub fn emulate(row: &Row, op: &Op, bump: u32, profile: Profile, tiled: bool) -> Result<Vec<(String, Data)>> {
-    let arrays = execute(row, op, bump, tiled, &|x, _| AnyReal::Emulated(Emu::input(x, profile)))?;
-    Ok(results(arrays))
-}
-
-/// What the program itself answers in single precision.
-///
-/// # Errors
-/// What the operation refuses.
-pub fn single(row: &Row, op: &Op, bump: u32, tiled: bool) -> Result<Vec<(String, Data)>> {
-    Ok(results(execute(row, op, bump, tiled, &|x, _| AnyReal::Single(x as f32))?))
-}
-
-/// The results of a run as numbers of double precision, which hold all others.
-fn results(arrays: Arrays) -> Vec<(String, Data)> {
-    let results = arrays.into_iter().filter(|(key, _)| is_result(key));
-    let data = |value| match value {
-        Value::Real(a) => Data::of(&a),
-        Value::Int(a) => Data::I64(a),
-        Value::Bool(a) => Data::Bool(a),
-    };
-    results.map(|(key, value)| (key, data(value))).collect()
 }

@@ -36,7 +36,10 @@ pub fn of_all(digests: impl IntoIterator<Item = [u8; 32]>) -> [u8; 32] {
 
 /// The digest that [`text`] wrote.
 pub fn parse(text: &str) -> Option<[u8; 32]> {
-    let digits = text.strip_prefix("sha256:").filter(|digits| digits.len() == 64 && digits.is_ascii())?;
+    let digits = text.strip_prefix("sha256:").filter(|digits| digits.len() == 64)?;
+    if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
     let mut digest = [0; 32];
     for (byte, pair) in digest.iter_mut().zip(digits.as_bytes().chunks(2)) {
         *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;

@@ -123,7 +123,7 @@ impl Source {
     /// `(Σ of twelve 16-bit fields - 12 · 32767.5) / 65536`: variance one, from words `3 i`, `3 i + 1`, `3 i + 2`.
     pub fn normal(self, i: u64) -> f64 {
         let fields = (0..12).map(|k| (self.word(3 * i + k / 4) >> (16 * (k % 4))) & 0xffff);
-        let sum = fields.fold(0, |sum, field| sum + field);
+        let sum: u64 = fields.sum();
         (sum as f64 - 12.0 * 32767.5) / 65536.0
     }
 

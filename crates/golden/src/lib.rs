@@ -5,16 +5,24 @@
 
 pub mod bundle;
 pub mod case;
+pub mod compare;
 pub mod compute;
 pub mod digest;
 pub mod draw;
+pub mod emulate;
+mod entry;
 pub mod file;
 pub mod half;
+pub mod hints;
+mod level;
 pub mod manifest;
 pub mod npy;
+pub mod pack;
+pub mod report;
 pub mod row;
 pub mod run;
 pub mod schema;
+mod settings;
 pub mod together;
 pub mod tolerance;
 pub mod write;

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mmt_tensor::{Profile, parallel};
 
-use crate::bundle::{Packed, manifest, pack};
 use crate::compute::{Order, compute};
 use crate::file::{FileError, reason};
 use crate::manifest::{CaseEntry, Manifest};
+use crate::pack::{Packed, manifest, pack};
 use crate::row::{Op, Row, Tier};
 use crate::together::write_together;
 

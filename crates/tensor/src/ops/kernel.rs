@@ -3,12 +3,12 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
 use super::matmul::BLOCK;
 #[cfg(target_arch = "x86_64")]
 use super::packed;
-use crate::{Real, simd};
+use crate::{AnyReal, Real, rounding, simd};
 
 /// What the block sums of a product are added to.
 #[derive(Clone, Copy)]
@@ -68,6 +68,31 @@ impl Kernel<f32> {
 
 impl Kernel<f64> {
     pub(crate) const DOUBLE: Self = Kernel(double);
+}
+
+impl Kernel<AnyReal> {
+    pub(crate) const CHOSEN: Self = Kernel(chosen);
+}
+
+/// The product in the type that its numbers have when the program runs.
+///
+/// # Safety
+/// As [`Compute`].
+#[allow(unsafe_code)]
+unsafe fn chosen(
+    a: ArrayView2<AnyReal>,
+    b: ArrayView2<AnyReal>,
+    mut c: ArrayViewMut2<MaybeUninit<AnyReal>>,
+    start: Start<AnyReal>,
+) {
+    let start = match start {
+        Start::Nothing => None,
+        // SAFETY: the caller's promise.
+        Start::Held => Some(c.map(|c| unsafe { c.assume_init_read() })),
+        Start::Row(row) => Some(Array2::from_shape_fn(c.dim(), |(_, j)| row[j])),
+    };
+    let product = rounding::product(a, b, start);
+    c.iter_mut().zip(product).for_each(|(c, x)| *c = MaybeUninit::new(x));
 }
 
 /// The definition of [`matmul`](super::matmul()) as a loop: for number types other than `f32` and `f64`, and for

@@ -1,8 +1,9 @@
 //! A number whose type is chosen when the program runs.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, ScalarOperand};
+use ndarray::{Array2, ArrayView2, ScalarOperand};
 
 use super::{Emu, Mca, One, Zero};
+use crate::ops::kernel::Kernel;
 use crate::ops::matmul;
 use crate::{Dd, DdReversed, Real};
 
@@ -199,17 +200,25 @@ impl Real for AnyReal {
         matches!(self, Reversed(_))
     }
 
-    /// The product in the type of the factors.
-    fn product(a: ArrayView2<Self>, b: ArrayView2<Self>, c: ArrayViewMut2<Self>, fresh: bool) {
-        let kind = a.iter().chain(&b).chain(c.iter().filter(|_| !fresh)).map(|x| x.kind()).max();
-        match kind.unwrap_or(0) {
-            0 => multiply(a, b, c, fresh, AnyReal::dd, Constant),
-            1 => multiply(a, b, c, fresh, AnyReal::dd, True),
-            2 => multiply(a, b, c, fresh, |x| DdReversed(x.dd()), Reversed),
-            3 => multiply(a, b, c, fresh, AnyReal::mca, Sampled),
-            4 => multiply(a, b, c, fresh, AnyReal::emu, Emulated),
-            _ => multiply(a, b, c, fresh, AnyReal::f32, Single),
-        }
+    fn kernel() -> Kernel<Self> {
+        Kernel::CHOSEN
+    }
+}
+
+/// `a b`, added to `start`, in the type of what is multiplied and added.
+pub(crate) fn product(
+    a: ArrayView2<AnyReal>,
+    b: ArrayView2<AnyReal>,
+    start: Option<Array2<AnyReal>>,
+) -> Array2<AnyReal> {
+    let kind = a.iter().chain(&b).chain(start.iter().flatten()).map(|x| x.kind()).max();
+    match kind.unwrap_or(0) {
+        0 => multiply(a, b, start, AnyReal::dd, Constant),
+        1 => multiply(a, b, start, AnyReal::dd, True),
+        2 => multiply(a, b, start, |x| DdReversed(x.dd()), Reversed),
+        3 => multiply(a, b, start, AnyReal::mca, Sampled),
+        4 => multiply(a, b, start, AnyReal::emu, Emulated),
+        _ => multiply(a, b, start, AnyReal::f32, Single),
     }
 }
 
@@ -217,19 +226,20 @@ impl Real for AnyReal {
 fn multiply<R: Real>(
     a: ArrayView2<AnyReal>,
     b: ArrayView2<AnyReal>,
-    mut c: ArrayViewMut2<AnyReal>,
-    fresh: bool,
+    start: Option<Array2<AnyReal>>,
     inner: fn(AnyReal) -> R,
     outer: fn(R) -> AnyReal,
-) {
-    let (a, b, mut product): (Array2<R>, Array2<R>, Array2<R>) =
-        (a.mapv(inner), b.mapv(inner), c.mapv(inner));
-    if fresh {
-        product = matmul::matmul(&a, &b);
-    } else {
-        matmul::add_matmul(&mut product, &a, &b);
-    }
-    c.iter_mut().zip(&product).for_each(|(c, &x)| *c = outer(x));
+) -> Array2<AnyReal> {
+    let (a, b): (Array2<R>, Array2<R>) = (a.mapv(inner), b.mapv(inner));
+    let product = match start {
+        None => matmul::matmul(&a, &b),
+        Some(start) => {
+            let mut sum = start.mapv(inner);
+            matmul::add_matmul(&mut sum, &a, &b);
+            sum
+        }
+    };
+    product.mapv(outer)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod profile;
 use num_traits::{One, Zero};
 
 pub use any::AnyReal;
+pub(crate) use any::product;
 pub use emu::Emu;
 pub use mca::Mca;
 pub use profile::Profile;
