@@ -21,6 +21,7 @@ pub const OPS: &[Op] = &[
     op!(embedding_sum),
     op!(text_embedding),
     op!(patient_embedding),
+    op!(code_sum),
 ];
 
 /// Rows of a table; the gradient of the padding row is left out.
@@ -134,6 +135,28 @@ fn patient_embedding<R: Real>(run: &mut Run<R>) -> Result<()> {
     Ok(())
 }
 
+/// The codes of a visit, added up: code 0 is padding and does not count.
+fn code_sum<R: Real>(run: &mut Run<R>) -> Result<()> {
+    let [b, v, c, codes, d] = run.sizes(["batch", "visits", "codes", "words", "d"]);
+    let ids = run.ids("codes", &[b, v, c], codes);
+    let module = run.module("", Embedding::new(codes, d, 1.0, &mut Random::seed(0)));
+    let rows = lookup(&module.table, &ids, Some(0))?;
+    let dy = run.cot("y", (b, v, d));
+    let (dy, mut y, mut drows) = (rows_of(&dy), Array2::zeros((b * v, d)), rows.clone());
+    for (i, &id) in ids.iter().enumerate() {
+        if id != 0 {
+            let mut visit = y.row_mut(i / c);
+            visit += &rows.row(i);
+        }
+        drows.row_mut(i).assign(&dy.row(i / c));
+    }
+    run.keep_as("out/y", &y, &[b, v, d]);
+    let mut grad = module.zeros_like();
+    lookup_backward(&ids, Some(0), &drows, &mut grad.table);
+    run.keep_tree("grad_param", "", &grad);
+    Ok(())
+}
+
 /// The cases.
 pub fn rows() -> Vec<Row> {
     let row = |name: &str, op, equation, config: Value, sizes: &[(&'static str, usize)]| {
@@ -159,6 +182,9 @@ pub fn rows() -> Vec<Row> {
         let sizes = [("batch", b), ("n", n), ("longest", longest), ("d", d)];
         row(name, "learned_position", "eq-1.26-vit", json!({}), &sizes).regimes(&["normal", "sparsegrad"])
     };
+    let sizes = [("batch", 2), ("visits", 3), ("codes", 4), ("words", 9), ("d", 8)];
+    let visits =
+        row("visit.codes", "code_sum", "eq-0.9-embedding", json!({}), &sizes).regimes(&["sparsegrad"]);
     vec![
         words("word.repeated", json!(null), 2, 7, 12, 8).smoke(),
         words("word.padding", json!(0), 3, 5, 12, 8),
@@ -172,6 +198,7 @@ pub fn rows() -> Vec<Row> {
         sum("sum.odd", 17, 33).regimes(&["normal", "odd"]),
         text("text.normal", 2, 7, 16, 8),
         text("text.odd", 1, 33, 31, 15).regimes(&["normal", "odd"]),
+        visits,
         row(
             "patient.normal",
             "patient_embedding",

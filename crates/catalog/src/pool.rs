@@ -166,6 +166,8 @@ fn optim_rows() -> Vec<Row> {
             .fill("in/grad.bias", Fill::Constant(0.0))
             .regimes(&["zero"])
     };
+    let mut bold = adam("bold", 1e-4, 0.5, 3);
+    bold.config["lr"] = json!(0.5);
     vec![
         // Few numbers: the first moment of some would lie exactly between two numbers of double precision.
         adam("step1", 1e-8, 0.01, 1).sizes(&[("a", 3), ("b", 4)]).smoke(),
@@ -175,7 +177,7 @@ fn optim_rows() -> Vec<Row> {
         adam("decay", 1e-8, 0.3, 3),
         small(adam("tiny", 1e-2, 0.01, 3)),
         zero(adam("zero", 1e-8, 0.01, 2)),
-        adam("step200", 1e-8, 0.01, 200),
+        bold,
         sgd("plain", 0.0, 0.0, 1),
         sgd("momentum", 0.9, 0.0, 5),
         sgd("decay", 0.9, 0.01, 3),

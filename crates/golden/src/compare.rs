@@ -329,7 +329,7 @@ pub fn judge(key: &str, (x, y, tol): Compared, profile: Profile, rms_sigma: f64)
 }
 
 /// The unit in the last place of `y` in the type of a profile.
-fn unit(y: f64, profile: Profile) -> f64 {
+pub fn unit(y: f64, profile: Profile) -> f64 {
     let exponent = ((y.to_bits() >> 52) & 0x7ff) as i32 - 1023;
     power(exponent.max(profile.smallest_exponent()) - profile.store_bits() + 1)
 }

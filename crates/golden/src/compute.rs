@@ -58,9 +58,10 @@ pub fn is_result(key: &str) -> bool {
     !["in/", "param/", "buf/", "cot/"].iter().any(|section| key.starts_with(section))
 }
 
-/// The names of the ways in which an operation is sampled.
+/// The names of the ways in which an operation is sampled: as ours computes it, with sums one by one and `1 - erf` in place of
+/// `erfc`, and with weights of attention that are computed again for the gradient.
 fn variants(op: &Op) -> &'static [&'static str] {
-    if op.attends { &["probs_saved", "lse_recompute"] } else { &["plain"] }
+    if op.attends { &["probs_saved", "in_order", "lse_recompute"] } else { &["plain", "in_order"] }
 }
 
 /// Computes a case: its truth, and with `profiles` the tolerances of those of them that the case is about.
@@ -76,15 +77,16 @@ pub fn compute(
     let say = |error: mmt_tensor::Error| format!("{}: {error}", row.id);
     for bump in 0..BUMPS {
         let truth = truth(row, op, order, bump).map_err(say)?;
-        let single = spread(row, op, bump, Profile::F32, &truth).map_err(say)?;
-        let Some(rounded) = rounded(&truth, &single) else { continue };
+        let [own, single] = spread(row, op, bump, Profile::F32, &truth).map_err(say)?;
+        // What the truth may be off by is a matter of our own way alone.
+        let Some(rounded) = rounded(&truth, &own) else { continue };
         let mut arrays = rounded;
         for profile in row.profiles().into_iter().filter(|p| profiles.contains(p)) {
             let sigma = match profile {
                 // To first order the spread is in proportion to the unit.
                 Profile::F64 => single.iter().map(|s| s.iter().map(|s| s * power(-29)).collect()).collect(),
                 Profile::F32 => single.clone(),
-                _ => spread(row, op, bump, profile, &truth).map_err(say)?,
+                _ => spread(row, op, bump, profile, &truth).map_err(say)?[1].clone(),
             };
             add_tolerances(&mut arrays, profile, &sigma, row.level);
         }
@@ -94,10 +96,10 @@ pub fn compute(
 }
 
 /// What a computation gives.
-pub(crate) type Arrays = Vec<(String, Value<AnyReal>)>;
+pub type Arrays = Vec<(String, Value<AnyReal>)>;
 
 /// Runs the operation of a case in the number type that `number` makes inputs of.
-pub(crate) fn execute(
+pub fn execute(
     row: &Row,
     op: &Op,
     bump: u32,
@@ -118,27 +120,34 @@ fn truth(row: &Row, op: &Op, order: Order, bump: u32) -> Result<Arrays> {
     }
 }
 
-/// `σ` of every element of every array, in the order of the arrays of the truth; nothing for what is no result.
+/// `σ` of every element of every array, in the order of the arrays of the truth, of our own way and of all ways; nothing for
+/// what is no result.
 fn spread(
     row: &Row,
     op: &Op,
     bump: u32,
     profile: Profile,
     truth: &[(String, Value<AnyReal>)],
-) -> Result<Vec<Vec<f64>>> {
+) -> Result<[Vec<Vec<f64>>; 2]> {
+    let mut own = vec![];
     let mut sigma: Vec<Vec<f64>> = truth.iter().map(|(_, value)| vec![0.0; reals(value)]).collect();
     for (v, variant) in variants(op).iter().enumerate() {
         let mut squares: Vec<Vec<f64>> = sigma.iter().map(|s| vec![0.0; s.len()]).collect();
         for sample in 0..SAMPLES {
             let seed = seed(&row.id, profile, variant, sample);
-            let number = |x, key| AnyReal::Sampled(Mca::input(x, profile, key ^ seed));
-            add_squares(&mut squares, truth, &execute(row, op, bump, v == 1, &number)?);
+            let input = |x, key| Mca::input(x, profile, key ^ seed);
+            let number =
+                |x, key| AnyReal::Sampled(if v == 1 { input(x, key).in_order() } else { input(x, key) });
+            add_squares(&mut squares, truth, &execute(row, op, bump, v == 2, &number)?);
         }
         for (sigma, squares) in sigma.iter_mut().flatten().zip(squares.iter().flatten()) {
             *sigma = sigma.max((squares / f64::from(SAMPLES)).sqrt());
         }
+        if v == 0 {
+            own = sigma.clone();
+        }
     }
-    Ok(sigma)
+    Ok([own, sigma])
 }
 
 fn reals(value: &Value<AnyReal>) -> usize {

@@ -62,6 +62,6 @@ mod tests {
         }
         assert_eq!(of_bf16(bf16_at_least(1e39)), f64::INFINITY);
         assert_eq!(bf16_at_least(1.5), 0x3fc0);
-        assert_eq!((bf16(1.00390625), bf16(1.01171875)), (0x3f80, 0x3f82));
+        assert_eq!((bf16(1.0 + 1.0 / 256.0), bf16(1.0 + 3.0 / 256.0)), (0x3f80, 0x3f82));
     }
 }

@@ -1,4 +1,6 @@
-//! Arrays as NumPy reads them: `.npy`, version 1.0.
+//! Arrays as NumPy reads them: `.npy`, version 1.0, and archives of them, `.npz`.
+
+use std::collections::BTreeMap;
 
 use ndarray::{ArrayD, ArrayRef, Dimension};
 
@@ -11,6 +13,10 @@ pub enum Npy {
     I64(ArrayD<i64>),
     /// Features: four bytes each.
     F32(ArrayD<f32>),
+    /// True values: eight bytes each.
+    F64(ArrayD<f64>),
+    /// Masks: one byte each.
+    Bool(ArrayD<bool>),
 }
 
 impl Npy {
@@ -25,15 +31,19 @@ impl Npy {
             Npy::U8(a) => a.shape(),
             Npy::I64(a) => a.shape(),
             Npy::F32(a) => a.shape(),
+            Npy::F64(a) => a.shape(),
+            Npy::Bool(a) => a.shape(),
         }
     }
 
-    /// `"|u1"`, `"<i8"` or `"<f4"`.
+    /// `"|u1"`, `"<i8"`, `"<f4"`, `"<f8"` or `"|b1"`.
     fn descr(&self) -> &'static str {
         match self {
             Npy::U8(_) => "|u1",
             Npy::I64(_) => "<i8",
             Npy::F32(_) => "<f4",
+            Npy::F64(_) => "<f8",
+            Npy::Bool(_) => "|b1",
         }
     }
 
@@ -56,9 +66,58 @@ impl Npy {
             Npy::U8(a) => bytes.extend(a),
             Npy::I64(a) => a.iter().for_each(|x| bytes.extend(x.to_le_bytes())),
             Npy::F32(a) => a.iter().for_each(|x| bytes.extend(x.to_le_bytes())),
+            Npy::F64(a) => a.iter().for_each(|x| bytes.extend(x.to_le_bytes())),
+            Npy::Bool(a) => bytes.extend(a.iter().map(|&x| u8::from(x))),
         }
         bytes
     }
+}
+
+/// An archive of arrays: a ZIP file in which nothing is compressed, the same bytes for the same arrays.
+pub fn npz(arrays: &BTreeMap<String, Npy>) -> Vec<u8> {
+    let (mut file, mut directory) = (vec![], vec![]);
+    for (name, array) in arrays {
+        let (name, bytes) = (format!("{name}.npy"), array.bytes());
+        let at = file.len() as u32;
+        let entry = entry(&name, &bytes);
+        file.extend(b"PK\x03\x04");
+        file.extend(&entry);
+        file.extend(name.bytes());
+        file.extend(&bytes);
+        directory.extend(b"PK\x01\x02\x14\x00");
+        directory.extend(&entry);
+        // No comment, disk 0, no attributes.
+        directory.extend([0; 10]);
+        directory.extend(at.to_le_bytes());
+        directory.extend(name.bytes());
+    }
+    let (count, size, at) = (arrays.len() as u16, directory.len() as u32, file.len() as u32);
+    file.extend(directory);
+    file.extend(b"PK\x05\x06\x00\x00\x00\x00");
+    file.extend([count.to_le_bytes(), count.to_le_bytes()].concat());
+    file.extend([size.to_le_bytes(), at.to_le_bytes()].concat());
+    file.extend([0; 2]);
+    file
+}
+
+/// What both headers of a file in an archive say: version 2.0, no flags, stored, the first of January 1980, the sum, both sizes,
+/// and the lengths of its name and of nothing more.
+fn entry(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut entry = vec![20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0];
+    entry.extend(crc32(bytes).to_le_bytes());
+    let size = (bytes.len() as u32).to_le_bytes();
+    entry.extend([size, size].concat());
+    entry.extend((name.len() as u16).to_le_bytes());
+    entry.extend([0; 2]);
+    entry
+}
+
+/// The check sum of ZIP.
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, byte: &u8| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & 0u32.wrapping_sub(crc & 1)))
+    };
+    !bytes.iter().fold(!0, step)
 }
 
 #[cfg(test)]

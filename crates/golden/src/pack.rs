@@ -122,7 +122,7 @@ fn tensor(array: &Computed, answer: &Answer, output: &str, gradient: &str) -> Te
         let power = if t.weak { "weak" } else { "strong" }.to_string();
         (
             profile.name().to_string(),
-            TensorProfile { max_tol: t.max, rms_sigma: t.rms_sigma, snr: t.snr, power },
+            TensorProfile { max_tol: short(t.max), rms_sigma: short(t.rms_sigma), snr: short(t.snr), power },
         )
     };
     TensorEntry {
@@ -135,6 +135,11 @@ fn tensor(array: &Computed, answer: &Answer, output: &str, gradient: &str) -> Te
         diff,
         profiles: array.tolerances.iter().map(profile).collect(),
     }
+}
+
+/// Four digits: a statistic needs no more, and every reader of JSON gets the same number.
+fn short(x: f64) -> f64 {
+    format!("{x:.3e}").parse().unwrap_or(x)
 }
 
 /// The manifest of cases; `shard` if they are a part of a bundle.

@@ -29,6 +29,12 @@ impl<'a, R: Real> Run<'a, R> {
     pub fn draw<S: IntoDimension>(&mut self, key: &str, shape: S, fill: Fill) -> Array<R, S::Dim> {
         let shape = shape.into_dimension();
         let exact = self.exact(key, shape.slice(), &fill);
+        self.known(key, shape, &exact)
+    }
+
+    /// An input whose numbers are known: boxes, sizes.
+    pub fn known<S: IntoDimension>(&mut self, key: &str, shape: S, exact: &[f64]) -> Array<R, S::Dim> {
+        let shape = shape.into_dimension();
         let source = Source::new(&self.row.id, self.bump, key);
         let numbers =
             exact.iter().enumerate().map(|(i, &x)| (self.number)(x, source.word((1 << 40) + i as u64)));

@@ -1,5 +1,12 @@
 //! `mmt golden`: the bundle that other implementations check themselves against.
 
+mod check;
+mod convert;
+mod diff;
+mod explain;
+mod export;
+mod run;
+mod show;
 mod verify;
 mod write;
 
@@ -10,6 +17,7 @@ use mmt_golden::bundle::Bundle;
 use mmt_golden::file::FileError;
 use mmt_golden::manifest::CaseEntry;
 use mmt_golden::row::Tier;
+use mmt_tensor::Profile;
 
 use crate::failure::{Code, Done, Failure};
 use crate::names::fits;
@@ -27,21 +35,48 @@ pub struct Args {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    List(show::ListArgs),
+    Show(show::ShowArgs),
     Write(write::Args),
     Verify(verify::Args),
+    Check(check::Args),
+    Run(run::Args),
+    Diff(diff::Args),
+    Explain(explain::Args),
+    Export(export::Args),
+    Schema(show::SchemaArgs),
 }
 
 /// Runs the verb.
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
     match &args.verb {
+        Verb::List(args) => show::list(args, terminal),
+        Verb::Show(args) => show::show(args, terminal),
         Verb::Write(args) => write::run(args, terminal),
         Verb::Verify(args) => verify::run(args, terminal),
+        Verb::Check(args) => check::run(args, terminal),
+        Verb::Run(args) => run::run(args, terminal),
+        Verb::Diff(args) => diff::run(args, terminal),
+        Verb::Explain(args) => explain::run(args, terminal),
+        Verb::Export(args) => export::run(args, terminal),
+        Verb::Schema(args) => show::schema(args, terminal),
     }
 }
 
 /// A size of a bundle.
 fn tier(name: &str) -> Result<Tier, String> {
     Tier::of(name).ok_or_else(|| "smoke, core, full or stress".to_string())
+}
+
+/// An arithmetic.
+fn profile(name: &str) -> Result<Profile, String> {
+    Profile::of(name).ok_or_else(|| "f64, f32, tf32, bf16 or f16".to_string())
+}
+
+/// A level of conformance.
+fn level(name: &str) -> Result<u8, String> {
+    let number = name.strip_prefix('L').and_then(|l| l.parse().ok());
+    number.filter(|l| *l <= 5).ok_or_else(|| "L0, L1, .. or L5".to_string())
 }
 
 /// Opens a bundle.

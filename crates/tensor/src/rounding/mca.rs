@@ -31,6 +31,12 @@ pub struct Mca {
 /// The bits of a key that hold the profile.
 const PROFILE: u64 = 7;
 
+/// The bit of a key that says that the program adds one by one and computes `erfc` as `1 - erf`.
+const IN_ORDER: u64 = 8;
+
+/// The bits of a key that are no hash.
+const FLAGS: u64 = PROFILE | IN_ORDER;
+
 /// `1 + ξ 2^-bits`
 #[inline]
 fn error(key: u64, bits: i32) -> f64 {
@@ -50,7 +56,13 @@ impl Mca {
     /// An input: `x`, off by one operation of the profile. Another `key` is another sample.
     pub fn input(x: f64, profile: Profile, key: u64) -> Self {
         let number = Profile::ALL.iter().position(|&p| p == profile).map_or(0, |i| i as u64 + 1);
-        Mca::rounded(x, (mix(key) & !PROFILE) | number)
+        Mca::rounded(x, (mix(key) & !FLAGS) | number)
+    }
+
+    /// The same input of a program that takes simpler ways: sums one by one, where ours run in lanes, and `1 - erf`
+    /// where ours computes `erfc`. Both are correct, and less exact.
+    pub fn in_order(self) -> Self {
+        Mca { key: self.key | IN_ORDER, ..self }
     }
 
     fn profile(self) -> Option<Profile> {
@@ -72,19 +84,19 @@ impl Mca {
     #[inline]
     fn binary(tag: u64, a: Self, b: Self, f: impl Fn(f64, f64) -> f64) -> Self {
         let key = mix(a.key.wrapping_add(tag) ^ b.key.rotate_left(29));
-        let profile = (a.key & PROFILE).max(b.key & PROFILE);
-        Mca::rounded(f(a.value, b.value), (key & !PROFILE) | profile)
+        let flags = (a.key & PROFILE).max(b.key & PROFILE) | ((a.key | b.key) & IN_ORDER);
+        Mca::rounded(f(a.value, b.value), (key & !FLAGS) | flags)
     }
 
     #[inline]
     fn unary(self, tag: u64, f: impl Fn(f64) -> f64) -> Self {
         let key = mix(self.key.wrapping_add(tag));
-        Mca::rounded(f(self.value), (key & !PROFILE) | (self.key & PROFILE))
+        Mca::rounded(f(self.value), (key & !FLAGS) | (self.key & FLAGS))
     }
 
     /// Off by `2^-bits` of itself, without an operation.
     fn off(self, tag: u64, bits: i32) -> Self {
-        let key = (mix(self.key.wrapping_add(tag)) & !PROFILE) | (self.key & PROFILE);
+        let key = (mix(self.key.wrapping_add(tag)) & !FLAGS) | (self.key & FLAGS);
         let value = self.value * error(key, bits);
         Mca { value, computed: self.computed, key }
     }
@@ -110,7 +122,7 @@ impl Real for Mca {
 
     #[inline]
     fn of(x: f64) -> Self {
-        Mca { value: x, computed: x, key: mix(x.to_bits()) & !PROFILE }
+        Mca { value: x, computed: x, key: mix(x.to_bits()) & !FLAGS }
     }
     fn pi() -> Self {
         Mca::of(std::f64::consts::PI)
@@ -126,7 +138,15 @@ impl Real for Mca {
     fn abs(self) -> Self {
         if self.value < 0.0 { -self } else { self }
     }
-    functions!(f64, exp 11 expm1 13 ln 17 ln_1p 19 sqrt 23 tanh 29 erf 31 erfc 37 sin 41 cos 43);
+    functions!(f64, exp 11 expm1 13 ln 17 ln_1p 19 sqrt 23 tanh 29 erf 31 sin 41 cos 43);
+
+    fn erfc(self) -> Self {
+        if self.key & IN_ORDER == 0 { self.unary(37, Real::erfc) } else { Mca::of(1.0) - self.erf() }
+    }
+
+    fn reversed(self) -> bool {
+        self.key & IN_ORDER != 0
+    }
 
     #[inline]
     fn operand(self) -> Self {
@@ -199,6 +219,18 @@ mod tests {
         assert_eq!((a * b - a * b).to_f64(), 0.0);
         assert_ne!((a * b).to_f64(), (b * a).to_f64());
         assert_ne!((a * b).to_f64(), (draw(3.0, Profile::F32, 3) * b).to_f64());
+    }
+
+    #[test]
+    fn simpler_ways_are_less_exact() {
+        let tail = |a: Mca| (-a).erfc() / Mca::of(2.0);
+        let plain = spread(Profile::F32, 24, |a, _| tail(-a));
+        let simple = spread(Profile::F32, 24, |a, _| tail(-a.in_order()));
+        assert!(simple > 100.0 * plain, "{simple} {plain}"); // 1 - erf(3) has lost 15 bits
+        let sum = |x: Mca| crate::ops::sum::sum(&vec![x; 4096]);
+        let lanes = spread(Profile::F32, 24, |a, _| sum(a));
+        let one_by_one = spread(Profile::F32, 24, |a, _| sum(a.in_order()));
+        assert!(one_by_one > 3.0 * lanes, "{one_by_one} {lanes}");
     }
 
     #[test]

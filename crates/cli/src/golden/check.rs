@@ -1,0 +1,164 @@
+//! `mmt golden check`: the answers of another implementation against the bundle.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use mmt_golden::bundle::Bundle;
+use mmt_golden::compare::{CaseReport, Settings, Verdict, compare};
+use mmt_golden::file::{self, FileError, Tensors};
+use mmt_golden::manifest::CaseEntry;
+use mmt_golden::report::Report;
+use mmt_tensor::{Profile, parallel};
+
+use super::explain::explain;
+use super::{invalid, level, open, profile, select};
+use crate::failure::{Code, Done, Failure};
+use crate::terminal::Terminal;
+
+/// Check the answers of another implementation
+///
+/// Its folder holds a file `<case>.safetensors` for every case, with any of the arrays of the bundle under the same names.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Folder of the bundle
+    bundle: PathBuf,
+    /// Folder of the answers
+    #[arg(long, value_name = "DIR")]
+    got: PathBuf,
+    #[command(flatten)]
+    pub how: How,
+}
+
+/// What is compared, and how it is told.
+#[derive(clap::Args, Debug)]
+pub struct How {
+    /// What the implementation computes in: `f64`, `f32`, `tf32`, `bf16` or `f16`
+    #[arg(long, value_name = "PROFILE", default_value = "f32", value_parser = profile)]
+    pub profile: Profile,
+    /// What has to be there: `L0` outputs of operations, `L1` and gradients, `L2` and blocks, `L3` and topologies, `L5` all
+    #[arg(long, value_name = "LEVEL", default_value = "L5", value_parser = level)]
+    pub level: u8,
+    /// Only the cases whose names fit: `*` stands for any letters, `?` for one
+    #[arg(long, value_name = "GLOB", default_value = "*")]
+    pub case: String,
+    /// Missing files and arrays are no failure
+    #[arg(long)]
+    pub allow_missing: bool,
+    /// How the result is told
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    pub report: Form,
+    /// Write the report into this file, instead of to the terminal
+    #[arg(long, value_name = "FILE")]
+    pub report_to: Option<PathBuf>,
+    /// Look for the bug whose answer this is
+    #[arg(long)]
+    pub explain: bool,
+}
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// For people
+    Text,
+    /// For programs, see `mmt golden schema report`
+    Json,
+    /// For servers that run tests
+    Junit,
+    /// For a page
+    Markdown,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, terminal: &Terminal) -> Done {
+    let bundle = open(&args.bundle)?;
+    let cases = select(&bundle, &args.how.case)?;
+    if !args.got.is_dir() {
+        return Err(Failure::new(Code::InvalidData, format!("{}: not a folder", args.got.display())));
+    }
+    let of_case = |case: &CaseEntry| -> Result<Option<Tensors>, FileError> {
+        let path = args.got.join(format!("{}.safetensors", case.id));
+        path.exists().then(|| file::read(&path)).transpose()
+    };
+    let reports = compare_all(&bundle, &cases, &args.how, &of_case)?;
+    tell(&bundle, reports, &args.how, terminal)
+}
+
+/// A case with its answer; a case without one is incomplete.
+fn compare_one(
+    bundle: &Bundle,
+    case: &CaseEntry,
+    how: &How,
+    got: Result<Option<Tensors>, FileError>,
+) -> Result<CaseReport, Failure> {
+    let got = match got {
+        Ok(Some(got)) => got,
+        Ok(None) => return Ok(CaseReport::without(case, Verdict::Incomplete, "no answer")),
+        // The answer of the program, not the bundle: it fails, and the others are still told.
+        Err(error) => return Ok(CaseReport::without(case, Verdict::Fail, &error.to_string())),
+    };
+    let truth = bundle.read(case).map_err(|error| invalid(&error))?;
+    let settings = Settings { profile: how.profile, level: how.level };
+    let told = compare(case, &truth, &got, settings);
+    let mut report = told.map_err(|why| Failure::new(Code::InvalidData, format!("{}: {why}", case.file)))?;
+    if how.explain && report.status == Verdict::Fail {
+        report.matches = explain(case, &truth, &got, how.profile).into_iter().next();
+    }
+    Ok(report)
+}
+
+/// Compares cases on all threads.
+pub fn compare_all(
+    bundle: &Bundle,
+    cases: &[&CaseEntry],
+    how: &How,
+    of_case: &(dyn Fn(&CaseEntry) -> Result<Option<Tensors>, FileError> + Sync),
+) -> Result<Vec<CaseReport>, Failure> {
+    let list = parallel::map(cases.len(), 1 << 30, |i| compare_one(bundle, cases[i], how, of_case(cases[i])));
+    list.into_iter().collect()
+}
+
+/// Tells the result, and what the exit code is.
+pub fn tell(bundle: &Bundle, cases: Vec<CaseReport>, how: &How, terminal: &Terminal) -> Done {
+    let about = |case: &CaseReport| bundle.case(&case.id).is_some_and(|case| asked(case, how));
+    let cases: Vec<CaseReport> = cases.into_iter().filter(about).collect();
+    let version = bundle.manifest.version.clone();
+    let report = Report { version, profile: how.profile.name().to_string(), level: how.level, cases };
+    let json = || report.json(&BTreeMap::new());
+    let form = if terminal.options.json { Form::Json } else { how.report };
+    let text = match form {
+        Form::Text => report.text(),
+        Form::Json => json().to_string(),
+        Form::Junit => report.junit(),
+        Form::Markdown => report.markdown(),
+    };
+    match &how.report_to {
+        Some(path) => save(path, &text)?,
+        None if terminal.options.json => terminal.event("report", json())?,
+        None => terminal.line(text.trim_end())?,
+    }
+    if how.report_to.is_some() {
+        terminal.line(report.conformance())?;
+    }
+    Ok(match () {
+        () if report.count(Verdict::Crashed) > 0 => Code::CommandFailed,
+        () if report.count(Verdict::Fail) > 0 => Code::CheckFailed,
+        () if report.count(Verdict::Incomplete) > 0 && !how.allow_missing => Code::Incomplete,
+        () => Code::Ok,
+    })
+}
+
+/// Whether a case is one of the level and of the profile.
+pub fn asked(case: &CaseEntry, how: &How) -> bool {
+    let level = |required: &str| required.strip_prefix('L').and_then(|l| l.parse::<u8>().ok());
+    let results = || case.tensors.iter().filter(|t| t.class != "input");
+    let reached = results().filter_map(|t| level(&t.required_at)).any(|l| l <= how.level);
+    reached && results().any(|t| t.profiles.contains_key(how.profile.name()))
+}
+
+fn save(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut ended = text.trim_end().to_string();
+    let _ = writeln!(ended);
+    std::fs::write(path, ended).map_err(|error| Failure::unwritten(path, &error))
+}

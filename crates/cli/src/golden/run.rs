@@ -1,0 +1,113 @@
+//! `mmt golden run`: runs the command of a backend on every case, and checks what it answers.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use mmt_golden::compare::{CaseReport, Verdict};
+use mmt_golden::file::{self, reason};
+use mmt_golden::manifest::CaseEntry;
+
+use super::check::{How, asked, compare_all, tell};
+use super::{open, select};
+use crate::failure::{Code, Done, Failure};
+use crate::terminal::Terminal;
+
+/// Run the command of a backend on every case, and check its answers
+///
+/// In the words of the command `{case}` stands for the file of a case, `{id}` for its name, `{bundle}` for the folder of the bundle,
+/// `{profile}` for the profile, and `{out}` for the file that it has to write. Exit code 77 of the command says that it does not have the operation of a case.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Folder of the bundle
+    bundle: PathBuf,
+    #[command(flatten)]
+    how: How,
+    /// Seconds that the command may take for a case
+    #[arg(long, value_name = "S", default_value_t = 60)]
+    timeout: u64,
+    /// The command and its words
+    #[arg(last = true, required = true, value_name = "CMD")]
+    command: Vec<String>,
+}
+
+/// The exit code of a command that does not have the operation of a case.
+const SKIP: i32 = 77;
+
+/// Runs the verb.
+pub fn run(args: &Args, terminal: &Terminal) -> Done {
+    let bundle = open(&args.bundle)?;
+    let mut cases = select(&bundle, &args.how.case)?;
+    cases.retain(|case| asked(case, &args.how));
+    let folder = std::env::temp_dir().join(format!("mmt-golden-run-{}", std::process::id()));
+    fs::create_dir_all(&folder).map_err(|error| Failure::unwritten(&folder, &error))?;
+    let bar = terminal.progress(cases.len() as u64, "run");
+    let mut reports = vec![];
+    for case in &cases {
+        reports.extend(answer(args, case, &folder)?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let answered: Vec<&CaseEntry> =
+        cases.into_iter().filter(|case| reports.iter().all(|report| report.id != case.id)).collect();
+    let read = |case: &CaseEntry| {
+        let path = folder.join(format!("{}.safetensors", case.id));
+        path.exists().then(|| file::read(&path)).transpose()
+    };
+    let compared = compare_all(&bundle, &answered, &args.how, &read);
+    // What the commands wrote is of no use any more; if it stays, it is in the folder of temporary files.
+    let _ = fs::remove_dir_all(&folder);
+    reports.extend(compared?);
+    reports.sort_by(|a, b| a.id.cmp(&b.id));
+    tell(&bundle, reports, &args.how, terminal)
+}
+
+/// Runs the command for a case; a report if it did not answer.
+fn answer(args: &Args, case: &CaseEntry, folder: &Path) -> Result<Option<CaseReport>, Failure> {
+    let out = folder.join(format!("{}.safetensors", case.id));
+    let place = |word: &String| {
+        let path = |path: &Path| path.display().to_string();
+        word.replace("{case}", &path(&args.bundle.join(&case.file)))
+            .replace("{id}", &case.id)
+            .replace("{bundle}", &path(&args.bundle))
+            .replace("{profile}", args.how.profile.name())
+            .replace("{out}", &path(&out))
+    };
+    let words: Vec<String> = args.command.iter().map(place).collect();
+    let (program, rest) = words.split_first().ok_or_else(|| Failure::usage("no command"))?;
+    let mut child = Command::new(program)
+        .args(rest)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .map_err(|error| Failure::new(Code::CommandFailed, format!("{program}: {}", reason(&error))))?;
+    let limit = Duration::from_secs(args.timeout);
+    let ended = wait(&mut child, limit)
+        .map_err(|error| Failure::new(Code::CommandFailed, format!("{program}: {}", reason(&error))))?;
+    let without = |verdict, note: String| Ok(Some(CaseReport::without(case, verdict, &note)));
+    match ended {
+        None => without(Verdict::Crashed, format!("no answer within {} s", args.timeout)),
+        Some(status) if status.success() => Ok(None),
+        Some(status) if status.code() == Some(SKIP) => without(Verdict::Skipped, "not supported".to_string()),
+        Some(status) => without(Verdict::Crashed, format!("the command ended with {status}")),
+    }
+}
+
+/// Waits for a command; `None` if it takes too long, and then it is stopped.
+fn wait(child: &mut std::process::Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
+    let start = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if start.elapsed() > limit {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+}

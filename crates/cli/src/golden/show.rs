@@ -1,0 +1,176 @@
+//! `mmt golden list`, `show` and `schema`: what is in a bundle.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use mmt_golden::file::Data;
+use mmt_golden::manifest::{CaseEntry, TensorEntry};
+use mmt_golden::report::score;
+use mmt_golden::row::{Row, Tier};
+use serde_json::{Value, json};
+
+use super::{invalid, open, tier};
+use crate::failure::{Code, Done, Failure};
+use crate::names::did_you_mean;
+use crate::terminal::Terminal;
+
+/// List the cases of a bundle, or of the catalogue of this program
+#[derive(clap::Args, Debug)]
+pub struct ListArgs {
+    /// Folder of the bundle; without it, the catalogue
+    bundle: Option<PathBuf>,
+    /// Only those of a level: `op`, `block`, `topology`
+    #[arg(long, value_name = "LEVEL")]
+    level: Option<String>,
+    /// Only those of a family: `linear`, `sdpa`, ..
+    #[arg(long, value_name = "FAMILY")]
+    family: Option<String>,
+    /// Only those of a bundle of this size: `smoke`, `core`, `full` or `stress`
+    #[arg(long, value_name = "TIER", value_parser = tier)]
+    tier: Option<Tier>,
+}
+
+/// Runs `mmt golden list`.
+pub fn list(args: &ListArgs, terminal: &Terminal) -> Done {
+    let mut cases: Vec<[String; 5]> = match &args.bundle {
+        Some(folder) => open(folder)?.manifest.cases.iter().map(of_entry).collect(),
+        None => mmt_catalog::rows().iter().map(of_row).collect(),
+    };
+    let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
+    cases.retain(|[id, level, tier, ..]| {
+        let family = id.split('.').next().unwrap_or("");
+        let small = args.tier.is_none_or(|most| Tier::of(tier).is_some_and(|tier| tier <= most));
+        is(&args.level, level) && is(&args.family, family) && small
+    });
+    if cases.is_empty() {
+        return Err(Failure::new(Code::NothingSelected, "no case fits"));
+    }
+    for [id, level, tier, op, regimes] in &cases {
+        terminal
+            .event("case", json!({"id": id, "level": level, "tier": tier, "op": op, "regimes": regimes}))?;
+        terminal
+            .line(format_args!("{id:<34} {level:<9} {tier:<6} {op:<18} {regimes}").to_string().trim_end())?;
+    }
+    terminal.line(format_args!("{} cases", cases.len()))?;
+    Ok(Code::Ok)
+}
+
+fn of_entry(case: &CaseEntry) -> [String; 5] {
+    let regimes = case.regimes.join(" ");
+    [case.id.clone(), case.level.clone(), case.tier.clone(), case.op.clone(), regimes]
+}
+
+fn of_row(row: &Row) -> [String; 5] {
+    let (level, tier) = (row.level.name().to_string(), row.tier.name().to_string());
+    [row.id.clone(), level, tier, row.op.to_string(), row.regimes.join(" ")]
+}
+
+/// Show a case: its settings and its arrays
+#[derive(clap::Args, Debug)]
+pub struct ShowArgs {
+    /// Folder of the bundle
+    bundle: PathBuf,
+    /// Name of the case
+    case: String,
+    /// Show the numbers of an array, by its name without `main/`: `out/y`
+    #[arg(long, value_name = "KEY")]
+    tensor: Option<String>,
+    /// Show what is known about every array in every profile
+    #[arg(long)]
+    stats: bool,
+}
+
+/// Runs `mmt golden show`.
+pub fn show(args: &ShowArgs, terminal: &Terminal) -> Done {
+    let bundle = open(&args.bundle)?;
+    let Some(case) = bundle.case(&args.case) else {
+        let names = bundle.manifest.cases.iter().map(|case| case.id.as_str());
+        let failure = Failure::new(Code::NothingSelected, format!("no case `{}`", args.case));
+        return Err(failure.hint(did_you_mean(&args.case, names)));
+    };
+    let tensors = bundle.read(case).map_err(|error| invalid(&error))?;
+    if let Some(wanted) = &args.tensor {
+        let key = format!("main/{}", wanted.trim_start_matches("main/"));
+        let Some(stored) = tensors.get(&key) else {
+            let names = case.tensors.iter().map(|t| t.key.trim_start_matches("main/"));
+            let failure = Failure::new(Code::NothingSelected, format!("no array `{wanted}`"));
+            return Err(failure.hint(did_you_mean(wanted, names)));
+        };
+        terminal.event(
+            "tensor",
+            json!({"key": key, "shape": stored.data.shape(), "numbers": numbers(&stored.data)}),
+        )?;
+        terminal.line(text(&stored.data))?;
+        return Ok(Code::Ok);
+    }
+    terminal.event("case", serde_json::to_value(case).unwrap_or(Value::Null))?;
+    let CaseEntry { id, op, level, grid, variants, samples, .. } = case;
+    terminal.line(format_args!("{id}   {op}   {level}   {}", case.regimes.join(" ")))?;
+    terminal.line(format_args!("settings   {}", case.config))?;
+    terminal.line(format_args!("inputs on {grid}, {samples} samples of {}", variants.join(" and ")))?;
+    for tensor in &case.tensors {
+        terminal.line(line(tensor))?;
+        for (profile, p) in tensor.profiles.iter().filter(|_| args.stats) {
+            let told = format!("tolerance up to {:.1e}, sigma {:.1e}", p.max_tol, p.rms_sigma);
+            terminal.line(format_args!(
+                "      {profile:<5} {told}, signal {} ({})",
+                score(p.snr),
+                p.power
+            ))?;
+        }
+    }
+    Ok(Code::Ok)
+}
+
+fn line(tensor: &TensorEntry) -> String {
+    let TensorEntry { key, dtype, class, required_at, .. } = tensor;
+    let shape = format!("{:?}", tensor.shape);
+    format!("  {:<34} {dtype:<5} {shape:<18} {class:<6} {required_at}", key.trim_start_matches("main/"))
+}
+
+fn text(data: &Data) -> String {
+    match data {
+        Data::F64(a) => format!("{a:.17e}"),
+        Data::F32(a) => format!("{a:.9e}"),
+        Data::Bf16(a) | Data::F16(a) => format!("{a}"),
+        Data::I64(a) => format!("{a}"),
+        Data::Bool(a) => format!("{a}"),
+    }
+}
+
+fn numbers(data: &Data) -> Value {
+    match data {
+        Data::F64(a) => a.iter().copied().collect(),
+        Data::F32(a) => a.iter().copied().collect(),
+        Data::Bf16(a) | Data::F16(a) => a.iter().copied().collect(),
+        Data::I64(a) => a.iter().copied().collect(),
+        Data::Bool(a) => a.iter().copied().collect(),
+    }
+}
+
+/// Print the JSON Schema of a format
+#[derive(clap::Args, Debug)]
+pub struct SchemaArgs {
+    /// Which
+    format: Format,
+}
+
+/// A format with a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// `manifest.json`
+    Manifest,
+    /// The JSON report of a comparison
+    Report,
+}
+
+/// Runs `mmt golden schema`.
+pub fn schema(args: &SchemaArgs, terminal: &Terminal) -> Done {
+    let text = match args.format {
+        Format::Manifest => mmt_golden::schema::MANIFEST,
+        Format::Report => mmt_golden::schema::REPORT,
+    };
+    terminal.event("schema", serde_json::from_str(text).unwrap_or(Value::Null))?;
+    terminal.line(text.trim_end())?;
+    Ok(Code::Ok)
+}
