@@ -14,6 +14,8 @@ test:
 doc:
     RUSTDOCFLAGS="-D warnings --html-in-header {{justfile_directory()}}/docs/katex.html" cargo doc --workspace --no-deps
 
-# Rewrites docs/equations.md and docs/errata.md from the register and docs/parity.md from the cases of other libraries.
+# Rewrites docs/equations.md and docs/errata.md from the register, docs/parity.md from the cases of other libraries, and the drawings
+# of docs/tokens.md.
 equations:
     UPDATE=1 cargo test -p mmt-tests --test register --test errata --test parity
+    UPDATE=1 cargo test -p mmt-cli --test lab the_drawings_of_the_page
