@@ -188,7 +188,7 @@ pub fn matrix(sentence: &[String], look: &Look, title: &str) -> String {
     let (Some(text), Some(image)) = (text, image) else { return String::new() };
     let across = mmt_lab::evaluate::columns(image.len());
     let mean = look.mean();
-    let patch = |i: usize| format!("row {}, col {}", i / across + 1, i % across + 1);
+    let patch = |i: usize| format!("{},{}", i / across + 1, i % across + 1);
     let matrix = Matrix {
         name: title.to_string(),
         rows: sentence.to_vec(),

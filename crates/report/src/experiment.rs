@@ -1,6 +1,6 @@
 //! The page of an experiment.
 
-use crate::html;
+use crate::{html, svg};
 
 /// A drawing with what is said about it.
 #[derive(Clone, Debug)]
@@ -114,7 +114,10 @@ fn drawings(part: &Part) -> String {
         let head: Vec<&str> = drawing.head.iter().map(String::as_str).collect();
         let caption = html::escape(&drawing.caption);
         if drawing.rows.is_empty() {
-            return format!("<figure>\n{}\n<figcaption>{caption}</figcaption>\n</figure>\n", drawing.svg);
+            // No larger than it was drawn.
+            let width = svg::size(&drawing.svg).map_or(720.0, |size| size.0);
+            let drawn = format!("<div style=\"max-width: {width}px\">{}</div>", drawing.svg);
+            return format!("<figure>\n{drawn}\n<figcaption>{caption}</figcaption>\n</figure>\n");
         }
         let table = html::table(&head, &drawing.rows);
         if drawing.svg.is_empty() {

@@ -107,17 +107,6 @@ impl Svg {
         self
     }
 
-    /// A word that begins at a point and rises to the right.
-    pub fn slanted(&mut self, class: &str, (x, y): (f64, f64), text: &str) -> &mut Self {
-        let (x, y, text) = (short(x), short(y), escape(text));
-        writeln!(
-            self.body,
-            "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" transform=\"rotate(-40 {x} {y})\">{text}</text>"
-        )
-        .expect("a string");
-        self
-    }
-
     /// A curve that leaves one point and reaches another one horizontally.
     pub fn flow(&mut self, class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> &mut Self {
         let middle = short((x1 + x2) / 2.0);
@@ -160,15 +149,17 @@ impl Svg {
     }
 }
 
+/// The width and the height of a drawing.
+pub fn size(drawing: &str) -> Option<(f64, f64)> {
+    let numbers = drawing.split_once("viewBox=\"0 0 ")?.1.split_once('"')?.0;
+    let (width, height) = numbers.split_once(' ')?;
+    Some((width.parse().ok()?, height.parse().ok()?))
+}
+
 /// Drawings of one size in rows of `columns`, as one drawing.
 pub fn side_by_side(drawings: &[String], columns: usize, title: &str) -> String {
     const GAP: f64 = 16.0;
-    let size = |drawing: &String| -> Option<(f64, f64)> {
-        let numbers = drawing.split_once("viewBox=\"0 0 ")?.1.split_once('"')?.0;
-        let (width, height) = numbers.split_once(' ')?;
-        Some((width.parse().ok()?, height.parse().ok()?))
-    };
-    let (width, height) = drawings.first().and_then(size).unwrap_or((1.0, 1.0));
+    let (width, height) = drawings.first().and_then(|drawing| size(drawing)).unwrap_or((1.0, 1.0));
     let columns = columns.min(drawings.len()).max(1);
     let rows = drawings.len().div_ceil(columns);
     let all = (columns as f64 * (width + GAP) - GAP, rows as f64 * (height + GAP) - GAP);

@@ -83,12 +83,12 @@ fn looks(example: &Example) -> Vec<Drawing> {
     let right = if example.answered == example.answer { "right" } else { "wrong" };
     let said = format!("{}: {question}? {} ({right})", example.name, example.answered);
     let svg = heads(&example.picture, last, &said);
-    let matrix = matrix(&example.words, last, &format!("words over patches, mean of the heads: {question}?"));
+    let matrix = matrix(&example.words, last, "words over patches, mean of the heads");
     vec![
         Drawing { svg, caption: format!("{said}. One panel for each head."), head: vec![], rows: vec![] },
         Drawing {
             svg: matrix,
-            caption: "In percent of each word's weight.".to_string(),
+            caption: "Row and column of the patch; in percent of each word's weight.".to_string(),
             head: vec![],
             rows: vec![],
         },

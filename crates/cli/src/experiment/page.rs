@@ -83,7 +83,7 @@ fn parts(outcome: &Outcome, plan: &Plan) -> Vec<Part> {
     }
     if !outcome.series.is_empty() {
         let about = "Every step with its tokens, colored by the modalities that influence them.";
-        parts.push(part("The topologies", about, true, drawings::topologies(outcome)));
+        parts.push(part("The topologies", about, false, drawings::topologies(outcome)));
     }
     parts
 }

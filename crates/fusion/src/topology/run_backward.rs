@@ -27,23 +27,23 @@ impl<R: Real> Program<R> {
         dy: &[Array2<R>],
         grad: &mut Self,
     ) -> BTreeMap<String, Array2<R>> {
-        let mut dvalues: Vec<Value<R>> = tape.shapes.iter().map(zeros).collect();
+        let mut dvalues: Vec<Gradients<R>> = tape.shapes.iter().map(none).collect();
         for (&output, dy) in self.topology.outputs().iter().zip(dy) {
-            dvalues[output][0] += dy;
+            add(&mut dvalues[output][0], dy.clone());
         }
-        let mut dx = BTreeMap::new();
+        let mut dx: BTreeMap<String, Option<Array2<R>>> = BTreeMap::new();
         for (i, node) in self.topology.nodes().iter().enumerate().rev() {
-            let dv = std::mem::take(&mut dvalues[i]);
+            let dv = whole(std::mem::take(&mut dvalues[i]), &tape.shapes[i]);
             if let Node::In { modality } = node {
-                let all = dx.entry(modality.clone()).or_insert_with(|| Array2::zeros(dv[0].dim()));
-                *all += &dv[0];
+                let [dv] = <[Array2<R>; 1]>::try_from(dv).expect("one sequence");
+                add(dx.entry(modality.clone()).or_default(), dv);
                 continue;
             }
             for (x, which, d) in self.step_backward(node, &tape.nodes[i], &tape.shapes, &dv, grad) {
-                dvalues[x][which] += &d;
+                add(&mut dvalues[x][which], d);
             }
         }
-        dx
+        dx.into_iter().map(|(modality, dx)| (modality, dx.expect("added above"))).collect()
     }
 
     /// What a node hands on: to which node, to which of a pair, and how much.
@@ -97,13 +97,32 @@ impl<R: Real> Program<R> {
     }
 }
 
-/// A gradient for every value, zero.
-fn zeros<R: Real>(shape: &Shape) -> Value<R> {
-    let one = |s: &Sequence| Array2::zeros((s.tokens(), s.width));
+/// The gradient of a value, or of both of a pair, as far as it was handed on.
+type Gradients<R> = Vec<Option<Array2<R>>>;
+
+fn none<R>(shape: &Shape) -> Gradients<R> {
     match shape {
-        Shape::Sequence(sequence) => vec![one(sequence)],
-        Shape::Pair(a, b) => vec![one(a), one(b)],
+        Shape::Sequence(_) => vec![None],
+        Shape::Pair(..) => vec![None, None],
     }
+}
+
+/// The first gradient is the sum so far.
+fn add<R: Real>(sum: &mut Option<Array2<R>>, d: Array2<R>) {
+    match sum {
+        Some(sum) => *sum += &d,
+        None => *sum = Some(d),
+    }
+}
+
+/// Zero where nothing was handed on.
+fn whole<R: Real>(gradients: Gradients<R>, shape: &Shape) -> Value<R> {
+    let sequences = match shape {
+        Shape::Sequence(one) => vec![one],
+        Shape::Pair(a, b) => vec![a, b],
+    };
+    let zeros = |s: &Sequence| Array2::zeros((s.tokens(), s.width));
+    gradients.into_iter().zip(sequences).map(|(d, s)| d.unwrap_or_else(|| zeros(s))).collect()
 }
 
 fn scaled<R: Real>(x: &ArrayRef2<R>, by: R) -> Array2<R> {

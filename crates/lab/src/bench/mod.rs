@@ -4,6 +4,7 @@ mod models;
 mod operations;
 mod tiny;
 mod tokens;
+mod topologies;
 mod training;
 
 use std::hint::black_box;
@@ -54,6 +55,7 @@ pub fn cases() -> Vec<Case> {
     operations::optimizers(&mut list);
     tiny::tiny(&mut list);
     tokens::tokenizers(&mut list);
+    topologies::topologies(&mut list);
     list
 }
 

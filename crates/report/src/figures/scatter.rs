@@ -49,27 +49,25 @@ pub fn scatter(points: &[Point], unit: &str, title: &str, description: &str) -> 
         svg.line("whisker", (x(point.cost), low), (x(point.cost), high));
         svg.circle(&format!("dot c{}", point.color), (x(point.cost), y(point.accuracy)), 6.0);
     }
-    for (at, point) in apart(points, &x, &y) {
-        svg.text(&format!("name c{}", point.color), at, Anchor::Start, &point.name);
+    for (at, point) in apart(points, &y) {
+        let color = point.color;
+        let disc = (x(point.cost) + 7.0, y(point.accuracy));
+        svg.line(&format!("leader c{color}"), disc, (WIDTH - RIGHT + 11.0, at - 4.0));
+        svg.text(&format!("name c{color}"), (WIDTH - RIGHT + 14.0, at), Anchor::Start, &point.name);
     }
     svg.finish()
 }
 
-/// Names beside their discs, moved down where one would lie on another name.
-fn apart<'a>(
-    points: &'a [Point],
-    x: &dyn Fn(f64) -> f64,
-    y: &dyn Fn(f64) -> f64,
-) -> Vec<((f64, f64), &'a Point)> {
+/// Names in a column, as high as their discs and far enough from each other.
+fn apart<'a>(points: &'a [Point], y: &dyn Fn(f64) -> f64) -> Vec<(f64, &'a Point)> {
     let mut order: Vec<&Point> = points.iter().collect();
-    order.sort_by(|a, b| y(a.accuracy).total_cmp(&y(b.accuracy)));
-    let mut placed: Vec<((f64, f64), &Point)> = vec![];
+    // Of equal ones the dearest first: its leader is the shortest.
+    order.sort_by(|a, b| y(a.accuracy).total_cmp(&y(b.accuracy)).then(b.cost.total_cmp(&a.cost)));
+    let mut last = f64::MIN;
+    let mut placed = vec![];
     for point in order {
-        let mut at = (x(point.cost) + 11.0, y(point.accuracy) + 4.0);
-        while placed.iter().any(|(p, _)| (p.0 - at.0).abs() < 110.0 && (p.1 - at.1).abs() < 15.0) {
-            at.1 += 3.0;
-        }
-        placed.push((at, point));
+        last = (y(point.accuracy) + 4.0).max(last + 16.0);
+        placed.push((last, point));
     }
     placed
 }

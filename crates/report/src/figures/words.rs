@@ -18,17 +18,17 @@ pub struct Matrix {
 
 const CELL: f64 = 30.0;
 const NAME: f64 = 78.0;
-const HEAD: f64 = 66.0;
+const HEAD: f64 = 46.0;
 
 /// Cells that are the darker the larger their weight is, with the number in them where it is large.
 pub fn words(matrix: &Matrix, title: &str, description: &str) -> String {
     let columns = matrix.columns.len() as f64;
     let size = (NAME + columns * CELL + 4.0, HEAD + matrix.rows.len() as f64 * CELL + 4.0);
-    let mut svg = Svg::new(size.0.max(200.0), size.1, title, description);
+    let mut svg = Svg::new(size.0.max(320.0), size.1, title, description);
     svg.text("panel-name", (0.0, 14.0), Anchor::Start, &matrix.name);
     for (j, column) in matrix.columns.iter().enumerate() {
         let at = (NAME + (j as f64 + 0.5) * CELL, HEAD - 8.0);
-        svg.slanted("tick", at, column);
+        svg.text("tick", at, Anchor::Middle, column);
     }
     let most = matrix.weights.iter().flatten().fold(1e-9, |m: f64, &w| m.max(w));
     for (i, (word, row)) in matrix.rows.iter().zip(&matrix.weights).enumerate() {
