@@ -222,7 +222,10 @@ inline Arrays read(const std::string& path) {
         const Json &info = m.second, &offsets = info["data_offsets"];
         if (offsets.list.size() != 2) fail(m.first + " has no place");
         std::vector<size_t> shape;
-        for (const Json& s : info["shape"].list) shape.push_back(size_t(s.number));
+        for (const Json& s : info["shape"].list) {
+            if (!(s.number >= 0 && s.number < 9e15)) fail("the shape of " + m.first + " is none");
+            shape.push_back(size_t(s.number));
+        }
         double from = offsets.list[0].number, to = offsets.list[1].number;
         size_t each = bytes_of(info["dtype"].text), n = Array::count(shape);
         if (!(0 <= from && from <= to && to <= double(rest))) fail(m.first + " lies outside the file");

@@ -42,27 +42,54 @@ def read(path):
         (length,) = struct.unpack("<Q", start)
         if length > size - 8:
             raise ValueError(f"{path}: a header of {length} bytes in a file of {size}")
-        header = json.loads(file.read(length))
-        body = file.read()
-    arrays = {}
-    for name, info in header.items():
-        if name == "__metadata__":
-            continue
-        (first, last), dtype = info["data_offsets"], info["dtype"]
-        if not 0 <= first <= last <= len(body):
-            raise ValueError(f"{path}: `{name}` lies outside the file")
-        raw = body[first:last]
-        if dtype == "BF16":
-            bits = np.frombuffer(raw, "<u2").astype(np.uint32) << 16
-            array = bits.view(np.float32)
-        elif dtype in DTYPES:
-            array = np.frombuffer(raw, DTYPES[dtype])
-        else:
-            raise ValueError(f"{path}: `{name}` has the type {dtype}")
-        if array.size != int(np.prod(info["shape"], dtype=np.int64)):
-            raise ValueError(f"{path}: the shape of `{name}` is not that of its bytes")
-        arrays[name] = array.reshape(info["shape"])
-    return arrays
+        text, body = file.read(length), file.read()
+    try:
+        header = json.loads(text, object_pairs_hook=unique)
+        header.pop("__metadata__", None)
+        return {name: array(name, info, body) for name, info in whole(header, len(body))}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: the header is not that of the format ({error})") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def unique(pairs):
+    """The members of an object of JSON, none of them twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name comes twice")
+    return found
+
+
+def whole(header, size):
+    """The entries of a header, whose places lie side by side and fill the file."""
+    end = 0
+    for name, info in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        first, last = info["data_offsets"]
+        if first != end or last < first:
+            raise ValueError(f"`{name}` overlaps another array or leaves a gap")
+        end = last
+        yield name, info
+    if end != size:
+        raise ValueError("the arrays do not end where the file ends")
+
+
+def array(name, info, body):
+    """One array of a file."""
+    (first, last), dtype = info["data_offsets"], info["dtype"]
+    raw = body[first:last]
+    if dtype == "BF16" and len(raw) % 2 == 0:
+        found = (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
+    elif dtype in DTYPES and len(raw) % np.dtype(DTYPES[dtype]).itemsize == 0:
+        found = np.frombuffer(raw, DTYPES[dtype])
+    else:
+        raise ValueError(f"`{name}` has the type {dtype} and {len(raw)} bytes")
+    count = 1
+    for n in info["shape"]:  # whole numbers of any size
+        count *= n
+    if count != found.size or any(n < 0 for n in info["shape"]):
+        raise ValueError(f"the shape of `{name}` is not that of its bytes")
+    return found.reshape(info["shape"])
 
 
 def write(path, arrays):
@@ -210,6 +237,10 @@ class Case:
         beyond = np.maximum(error - U_STORE[self.profile] * np.abs(y), 0)
         return float(np.sqrt(np.mean(beyond**2)) / (KAPPA_RMS * sigma))
 
+    def blank(self, key):
+        """Where an answer can be written to: NaN, so that what is forgotten shows."""
+        return np.full(self.arrays[key].shape, np.nan, np.float64 if self.profile == "f64" else np.float32)
+
     def layouts(self):
         """The inputs through other strides: `contiguous`, `transposed`, `sliced` with NaN between the numbers."""
         yield "contiguous", self.inputs
@@ -288,9 +319,12 @@ def manifest(folder):
     return m
 
 
-def load(folder, profile="f32", case="*", level=None, family=None, tier=None, layout="mmt"):
-    """The cases of a bundle that have tolerances for a profile, one after the other."""
-    for entry in manifest(folder)["cases"]:
+def load(folder, profile="f32", case="*", level=None, family=None, tier=None, layout="mmt", shuffle=None):
+    """The cases of a bundle that have tolerances for a profile, one after the other, or shuffled by a seed."""
+    entries = manifest(folder)["cases"]
+    if shuffle is not None:
+        np.random.default_rng(shuffle).shuffle(entries)
+    for entry in entries:
         wanted = ((level, "level"), (family, "family"), (tier, "tier"))
         if entry.get("status", "active") != "active" or any(w and entry[k] != w for w, k in wanted):
             continue

@@ -16,8 +16,8 @@ BUGS = (
 class Run:
     """One case: settings, tensors by short key, and how to compute."""
 
-    def __init__(self, config, tensors, fused=False, bug=None):
-        self.config, self.tensors, self.fused, self.bug = config, tensors, fused, bug
+    def __init__(self, config, tensors, dtype, fused=False, bug=None):
+        self.config, self.tensors, self.dtype, self.fused, self.bug = config, tensors, dtype, fused, bug
         self.acts = {}
 
     def has(self, key):
@@ -48,6 +48,16 @@ def compute(op, run):
 # --- parts ------------------------------------------------------------------------------------------------------------
 
 
+def wide(x):
+    """In single precision at least: statistics, losses and whatever is made of several steps."""
+    return x.float() if x is not None and x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+def same(run, y):
+    """A result in the type of the run."""
+    return y.to(run.dtype)
+
+
 def linear(run, x, name=""):
     w, b = run.p(f"{name}weight"), run.p(f"{name}bias")
     if run.bug == "w_transposed" and w.shape[0] == w.shape[1]:
@@ -59,14 +69,16 @@ def linear(run, x, name=""):
 def layer_norm(run, x, name="", eps=None, affine=True):
     eps = run.config["eps"] if eps is None else eps
     gamma, beta = (run.p(f"{name}gamma"), run.p(f"{name}beta")) if affine else (None, None)
-    eps = 1e-6 if run.bug == "ln_eps6" else eps
+    eps, kind = 1e-6 if run.bug == "ln_eps6" else eps, x.dtype
+    # Statistics in single precision: torch keeps them in half where the weights are, and loses half of a large mean.
+    x, gamma, beta = wide(x), wide(gamma), wide(beta)
     if run.bug not in ("ln_unbiased", "ln_eps_outside", "ln_no_center"):
-        return F.layer_norm(x, x.shape[-1:], gamma, beta, eps)
+        return F.layer_norm(x, x.shape[-1:], gamma, beta, eps).to(kind)
     centered = x if run.bug == "ln_no_center" else x - x.mean(-1, keepdim=True)
     count = x.shape[-1] - (run.bug == "ln_unbiased")
     var = (centered * centered).sum(-1, keepdim=True) / count
     hat = centered / (var.sqrt() + eps) if run.bug == "ln_eps_outside" else centered / (var + eps).sqrt()
-    return hat if gamma is None else hat * gamma + beta
+    return (hat if gamma is None else hat * gamma + beta).to(kind)
 
 
 def activation(run, z, kind=None):
@@ -74,7 +86,8 @@ def activation(run, z, kind=None):
     if kind == "gelu":
         kind = {"gelu_tanh": "gelu_tanh", "relu_for_gelu": "relu"}.get(run.bug, kind)
     if kind == "quick_gelu":
-        return z * torch.sigmoid(1.702 * z)
+        z = wide(z)
+        return same(run, z * torch.sigmoid(1.702 * z))
     return {"relu": F.relu, "gelu": F.gelu, "gelu_tanh": lambda z: F.gelu(z, approximate="tanh")}[kind](z)
 
 
@@ -97,8 +110,7 @@ def sdpa(run, q, k, v, keep=None, bias=None):
     scale = {"no_scale": 1.0, "scale_d": 1 / d}.get(run.bug, 1 / math.sqrt(d))
     if run.fused and bias is None and run.bug not in ("softmax_axis", "mask_neg10"):
         return fused_sdpa(q, k, v, keep, scale)
-    s = (q @ k.transpose(-1, -2)).float() if q.dtype in (torch.bfloat16, torch.float16) else q @ k.transpose(-1, -2)
-    s = s * scale
+    s = wide(q) @ wide(k).transpose(-1, -2) * scale  # factors of few bits, products and sums of many
     run.acts["scores"] = s
     if bias is not None:
         s = s + bias
@@ -199,13 +211,13 @@ def op_mha(run):
 
 
 def op_softmax(run):
-    x, mask = run.i("x"), run.mask("mask")
-    return {"p": torch.softmax(x if mask is None else x.masked_fill(~mask, -math.inf), -1)}
+    x, mask = wide(run.i("x")), run.mask("mask")
+    return {"p": same(run, torch.softmax(x if mask is None else x.masked_fill(~mask, -math.inf), -1))}
 
 
 def op_l2(run):
-    x = run.i("x")
-    return {"u": x / x.norm(dim=-1, keepdim=True).clamp_min(run.config.get("eps") or 0.0)}
+    x = wide(run.i("x"))
+    return {"u": same(run, x / x.norm(dim=-1, keepdim=True).clamp_min(run.config.get("eps") or 0.0))}
 
 
 def op_fused_qkv(run):
@@ -213,7 +225,7 @@ def op_fused_qkv(run):
 
 
 def op_lookup(run):
-    return F.embedding(run.i("ids"), run.p("table"), padding_idx=run.config.get("padding"))
+    return same(run, F.embedding(run.i("ids"), wide(run.p("table")), padding_idx=run.config.get("padding")))
 
 
 def op_sinusoid(run):
@@ -224,19 +236,23 @@ def op_sinusoid(run):
     angle = torch.arange(n, dtype=torch.float64)[:, None] * 10000.0**-exponent
     parts = [angle.sin(), angle.cos()][:: -1 if run.bug == "sin_cos_swapped" else 1]
     table = torch.cat(parts, 1) if halves else torch.stack(parts, 2).reshape(n, -1)
-    return x + table.to(x.device, x.dtype)
+    return same(run, wide(x) + table.to(x.device, wide(x).dtype))
+
+
+def look(run, ids, name):
+    """Rows of a table; sums of them, and of their gradients, in single precision."""
+    return F.embedding(ids, wide(run.p(f"{name}.table")))
 
 
 def op_text(run):
     ids, segments = run.i("ids"), run.i("segments")
-    x = F.embedding(ids, run.p("word.table")) + run.p("position.table")[: ids.shape[1]]
-    return {"x": layer_norm(run, x + F.embedding(segments, run.p("segment.table")), "sum.norm.")}
+    x = look(run, ids, "word") + wide(run.p("position.table"))[: ids.shape[1]] + look(run, segments, "segment")
+    return {"x": same(run, layer_norm(run, x, "sum.norm."))}
 
 
 def op_patient(run):
     parts = (("codes", "code"), ("visits", "visit"), ("places", "place"))
-    x = sum(F.embedding(run.i(ids), run.p(f"{table}.table")) for ids, table in parts)
-    return {"x": layer_norm(run, x, "sum.norm.")}
+    return {"x": same(run, layer_norm(run, sum(look(run, run.i(ids), t) for ids, t in parts), "sum.norm."))}
 
 
 def op_code_sum(run):
@@ -275,14 +291,14 @@ def op_avg_pool(run):
 
 def op_roi_align(run):
     """Bilinear samples by gathering, sample by sample: torch has none without torchvision."""
-    c, maps, boxes = run.config, run.i("features"), run.i("boxes").tolist()
-    (high, wide), (_, _, rows, columns) = c["output"], maps.shape
+    c, maps, boxes = run.config, wide(run.i("features")), run.i("boxes").tolist()
+    (high, width), (_, _, rows, columns) = c["output"], maps.shape
     out = []
     for image, x1, y1, x2, y2 in boxes:
         down = roi_weights(run, y1, y2, high, rows, maps)
-        right = roi_weights(run, x1, x2, wide, columns, maps)
+        right = roi_weights(run, x1, x2, width, columns, maps)
         out.append(torch.einsum("pr,crk,qk->cpq", down, maps[int(image)], right))
-    return torch.stack(out)
+    return same(run, torch.stack(out))
 
 
 def roi_weights(run, low, high, bins, size, like):
@@ -303,7 +319,7 @@ def roi_weights(run, low, high, bins, size, like):
             weights[p, cell] += (1 - (v - cell)) / n
             if cell + 1 < size:
                 weights[p, cell + 1] += (v - cell) / n
-    return weights.to(like.device, like.dtype)
+    return weights.to(like.device, wide(like).dtype)
 
 
 def op_geometry(run):
@@ -318,14 +334,9 @@ def op_region(run):
 
 
 def cross_entropy(run, z, labels, eps=0.0):
-    z, count = z.float() if z.dtype in (torch.bfloat16, torch.float16) else z, (labels >= 0).sum()
+    z, count = wide(z), (labels >= 0).sum()
     total = F.cross_entropy(z, labels, ignore_index=-1, reduction="sum", label_smoothing=eps)
     return total / (labels.numel() if run.bug == "mlm_all_tokens_mean" else count.clamp_min(1))
-
-
-def wide(x):
-    """Losses are computed in single precision at least."""
-    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
 def op_kl(run, entropy=True):
@@ -487,7 +498,7 @@ def op_decoder(run):
 def op_optim(run, kind):
     """Steps of torch's own optimizers."""
     c, names = run.config, ("weight", "bias")
-    p = {n: run.p(n).detach().clone().requires_grad_() for n in names}
+    p = {n: wide(run.p(n)).detach().clone().requires_grad_() for n in names}  # masters in single precision
     decay = c["weight_decay"]
     if kind == "adamw":
         betas = (c["beta_1"], c["beta_2"])
@@ -498,7 +509,7 @@ def op_optim(run, kind):
         optimizer = torch.optim.SGD(list(p.values()), lr=c["lr"], momentum=c["momentum"], weight_decay=decay)
     for _ in range(c["steps"]):
         for n in names:
-            p[n].grad = run.i(f"grad.{n}").detach().clone()
+            p[n].grad = wide(run.i(f"grad.{n}")).detach().clone()
         optimizer.step()
     out = {f"opt/{n}": p[n] for n in names}
     for n in names:
@@ -507,12 +518,12 @@ def op_optim(run, kind):
             out |= {f"opt/m.{n}": state["exp_avg"], f"opt/v.{n}": state["exp_avg_sq"]}
         else:  # without momentum there is no buffer: it would be the gradient
             buffer = state.get("momentum_buffer")
-            out[f"opt/sum.{n}"] = run.i(f"grad.{n}") + decay * run.p(n) if buffer is None else buffer
+            out[f"opt/sum.{n}"] = wide(run.i(f"grad.{n}")) + decay * wide(run.p(n)) if buffer is None else buffer
     return out
 
 
 def op_clip(run):
-    g, most = {n: run.i(f"grad.{n}") for n in ("weight", "bias")}, run.config["max_norm"]
+    g, most = {n: wide(run.i(f"grad.{n}")) for n in ("weight", "bias")}, run.config["max_norm"]
     norm = torch.sqrt(sum((x * x).sum() for x in g.values()))
     scale = {n: (most / ((x.norm() if run.bug == "clip_per_tensor" else norm) + 1e-6)).clamp_max(1) for n, x in g.items()}
     return {f"opt/grad.{n}": x * scale[n] for n, x in g.items()} | {"opt/norm": norm}
@@ -524,8 +535,8 @@ OPS = {
     "layer_norm": lambda r: layer_norm(r, r.i("x"), affine=r.config["affine"]),
     "l2_normalize": op_l2,
     "softmax": op_softmax,
-    "log_softmax": lambda r: {"l": torch.log_softmax(r.i("z"), -1)},
-    "log_sum_exp": lambda r: {"s": torch.logsumexp(r.i("z"), -1)},
+    "log_softmax": lambda r: {"l": same(r, torch.log_softmax(wide(r.i("z")), -1))},
+    "log_sum_exp": lambda r: {"s": same(r, torch.logsumexp(wide(r.i("z")), -1))},
     "activation": lambda r: activation(r, r.i("z")),
     "sdpa": op_sdpa,
     "mha": op_mha,
@@ -533,7 +544,7 @@ OPS = {
     "embedding": op_lookup,
     "learned_position": lambda r: r.i("x") + r.p("table")[: r.i("x").shape[1]],
     "sinusoid": op_sinusoid,
-    "embedding_sum": lambda r: {"x": layer_norm(r, r.i("a") + r.i("b") + r.i("c"), "norm.")},
+    "embedding_sum": lambda r: {"x": same(r, layer_norm(r, wide(r.i("a")) + wide(r.i("b")) + wide(r.i("c")), "norm."))},
     "text_embedding": op_text,
     "patient_embedding": op_patient,
     "code_sum": op_code_sum,

@@ -125,7 +125,6 @@ bugs! {
         SinPos1Based "sin_pos_1based" "positions start at 1";
         SinEmbedScale "sin_embed_scale" "embedding multiplied by sqrt(d)";
         EhrMeanCodes "ehr_mean_codes" "codes of a visit averaged, not summed";
-        EhrPadCounted "ehr_pad_counted" "the padding code counts";
         PadRowGradient "pad_row_gradient" "the row of the padding id gets a gradient";
         PositionBeyond "position_beyond" "positions after the sequence get a gradient";
     }
@@ -194,7 +193,6 @@ bugs! {
         AdamDecayAfter "adam_decay_after" "decay of the updated value";
         NoClip "no_clip" "gradient not shortened";
         ClipPerTensor "clip_per_tensor" "norm of each array, not of all";
-        LrOff1 "lr_off1" "steps of the schedule count from 1";
         SgdDampened "sgd_dampened" "momentum dampens the new gradient";
     }
     PRODUCTS, Precision("f32") => {

@@ -63,6 +63,9 @@ pending! {
     "DropToken" => {
         "drop_token_cls" "the class token is dropped";
     }
+    "visits with padding" => {
+        "ehr_pad_counted" "the padding code counts";
+    }
     "models" => {
         "ehr_add_pos" "order embedding added inside a visit";
         "pos_continue_shared" "second modality reuses the first position table";
@@ -77,6 +80,7 @@ pending! {
         "visit_order" "visits in reverse order";
     }
     "trajectories" => {
+        "lr_off1" "steps of the warm-up count from 1";
         "accumulate_mean_twice" "accumulated gradients averaged twice";
         "world_size" "loss scaled by the number of workers";
         "schedule_first" "schedule stepped before the optimizer";

@@ -153,10 +153,10 @@ fn code_sum(run: &mut Run) -> Result<(), String> {
     let table = run.param("table")?;
     let t = &mut run.tape;
     let [batch, visits, most] = shape[..] else { return Err("codes have three axes".to_string()) };
-    let (d, counted, mean) = (t.value(table).width(), t.has(Bug::EhrPadCounted), t.has(Bug::EhrMeanCodes));
+    let (d, mean) = (t.value(table).width(), t.has(Bug::EhrMeanCodes));
     let mut entries = Vec::new();
     for (visit, list) in codes.chunks(most).enumerate() {
-        let kept: Vec<usize> = list.iter().filter(|c| counted || **c != 0).map(|c| *c as usize).collect();
+        let kept: Vec<usize> = list.iter().filter(|c| **c != 0).map(|c| *c as usize).collect();
         let share = if mean { 1.0 / kept.len().max(1) as f64 } else { 1.0 };
         entries
             .extend(kept.iter().flat_map(|code| (0..d).map(move |c| (visit * d + c, code * d + c, share))));

@@ -1,6 +1,6 @@
-//! Steps of optimizers, clipping and schedules.
+//! Steps of optimizers, and clipping.
 
-use crate::{Arithmetic, Array, Bug, Format, Run, elementary};
+use crate::{Array, Bug, Format, Run};
 
 /// The arrays that are updated.
 const NAMES: [&str; 2] = ["weight", "bias"];
@@ -10,7 +10,6 @@ pub fn compute(op: &str, run: &mut Run) -> Result<bool, String> {
         "adamw" => adamw(run)?,
         "sgd" => sgd(run)?,
         "clip_norm" => clip_norm(run)?,
-        "schedule" => schedule(run)?,
         _ => return Ok(false),
     }
     Ok(true)
@@ -59,7 +58,7 @@ fn adam_step(run: &Run, adam: &Adam, t: f64, [p, m, v]: [&mut f64; 3], g: f64) {
     *m = a.r(a.r(b1 * *m) + a.r((1.0 - b1) * g));
     *v = a.r(a.r(b2 * *v) + a.r((1.0 - b2) * a.r(g * g)));
     // A factor that depends on the step alone, as exact as it can be.
-    let correction = |beta: f64| if bug == Some(Bug::AdamNoBc) { 1.0 } else { 1.0 - power(beta, t) };
+    let correction = |beta: f64| if bug == Some(Bug::AdamNoBc) { 1.0 } else { rest(beta, t) };
     let (c1, c2) = (correction(b1), correction(b2));
     let top = a.r(a.r(adam.rate / c1) * *m);
     let bottom = match bug {
@@ -82,8 +81,9 @@ fn adam_step(run: &Run, adam: &Adam, t: f64, [p, m, v]: [&mut f64; 3], g: f64) {
     }
 }
 
-fn power(x: f64, n: f64) -> f64 {
-    (0..n as usize).fold(1.0, |product, _| product * x)
+/// `1 - β^n = (1 - β)(1 + β + .. + β^{n-1})`, of which nothing cancels.
+fn rest(beta: f64, n: f64) -> f64 {
+    (1.0 - beta) * (0..n as usize).fold(0.0, |sum, _| 1.0 + beta * sum)
 }
 
 fn sgd(run: &mut Run) -> Result<(), String> {
@@ -123,33 +123,5 @@ fn clip_norm(run: &mut Run) -> Result<(), String> {
         run.extra(&format!("opt/grad.{name}"), g);
     }
     run.extra("opt/norm", Array::number(all));
-    Ok(())
-}
-
-fn schedule(run: &mut Run) -> Result<(), String> {
-    let kind = run.word("kind");
-    let setting = |name: &str| run.setting(name).as_f64().unwrap_or(0.0);
-    let (w, total) = (setting("warmup"), setting("total"));
-    let first = if run.tape.has(Bug::LrOff1) { 1.0 } else { 0.0 };
-    let factor = |step: usize| {
-        let t = step as f64 + first;
-        let rise = if t < w { Some(t / w) } else { None };
-        let done = ((t - w) / (total - w)).min(1.0);
-        match (kind, rise) {
-            ("noam", _) => {
-                // Steps of this one count from 1.
-                let s = t + 1.0;
-                (1.0 / s.sqrt()).min(s / (w * w.sqrt())) / setting("width").max(1.0).sqrt()
-            }
-            (_, Some(rise)) => rise,
-            ("linear", None) => 1.0 - done,
-            ("cosine", None) => 0.5 * (1.0 + elementary::sin_cos(std::f64::consts::PI * done).1),
-            ("inverse_root", None) => (w / t).sqrt(),
-            _ => 1.0,
-        }
-    };
-    let a: Arithmetic = *run.tape.arithmetic();
-    let list: Vec<f64> = (0..run.int("steps")?).map(|step| a.r(factor(step))).collect();
-    run.extra("opt/factor", Array::new(&[list.len()], list));
     Ok(())
 }

@@ -32,7 +32,9 @@ pub fn needed(row: &Killed) -> f64 {
     match (row.bug.kind, row.profile.as_str()) {
         (BugKind::Logic, "bf16" | "f16") => 4.0,
         (BugKind::Logic, _) => 100.0,
-        (BugKind::Precision(_), _) => 5.0,
+        (BugKind::Precision(_), "f32") => 5.0,
+        // Half a unit of a number of eight bits is half of what is allowed anyway.
+        (BugKind::Precision(_), _) => 1.0,
     }
 }
 

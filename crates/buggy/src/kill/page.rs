@@ -95,8 +95,8 @@ const INTRODUCTION: &str = "Made by `mmt golden score`; do not edit.
 
 Every bug of the catalogue is run in the naive backend over the cases of the bundle. Its margin is the largest error of any
 tensor in units of its tolerance, where only tensors count whose tolerance is tight (`strong`): above 1 the bug is caught. A
-gate asks for 100 for another formula in f32, for 4 in half precision, and for 5 where the formula is right and the arithmetic
-poor.
+gate asks for 100 for another formula in f32 and for 4 in half precision; for 5 in f32 and for more than 1 in half precision where
+the formula is right and the arithmetic poor.
 
 ![margins](kill.svg)
 

@@ -42,8 +42,9 @@ impl Tape {
 fn bias_gradient(t: &Tape, dy: &[f64], n: usize, m: usize) -> Array {
     let a = t.arithmetic();
     let column = |j| a.sum(&(0..n).map(|i| dy[i * m + j]).collect::<Vec<_>>());
-    let share = if t.has(Bug::BwdBiasMean) { n as f64 } else { 1.0 };
-    Array::new(&[m], (0..m).map(|j| a.r(column(j) / share)).collect())
+    let share = if t.has(Bug::BwdBiasMean) { 1.0 / n as f64 } else { 1.0 };
+    let share = if t.has(Bug::BiasTwice) { 2.0 } else { share };
+    Array::new(&[m], (0..m).map(|j| a.r(share * column(j))).collect())
 }
 
 /// `Σ_t f(i, t) g(t, j)`, row-major.

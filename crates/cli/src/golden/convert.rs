@@ -10,6 +10,12 @@ pub fn inputs(truth: &Tensors) -> mmt_buggy::Tensors {
     plain(truth, given)
 }
 
+/// What it has to answer, under short names.
+pub fn results(truth: &Tensors) -> mmt_buggy::Tensors {
+    let given = ["in/", "param/", "buf/", "cot/", "tol/"];
+    plain(truth, |key: &&str| !given.iter().any(|section| key.starts_with(section)))
+}
+
 fn plain(truth: &Tensors, wanted: impl Fn(&&str) -> bool) -> mmt_buggy::Tensors {
     let short = truth.iter().filter_map(|(key, stored)| Some((key.strip_prefix("main/")?, stored)));
     short

@@ -105,9 +105,10 @@ fn distance(
             return None;
         }
         let tol = mmt_golden::bundle::tolerance_of(truth, &entry.key, profile.name(), &entry.shape).ok()?;
-        // A wrong number may be larger than the true one, and is rounded as what it is.
-        let u = mmt_golden::tolerance::u_store(profile);
-        let tol = ndarray::Zip::from(&tol).and(&b).map_collect(|tol, b| tol + 16.0 * u * b.abs());
+        // A wrong array has its own rounding, also where the true one is zero and may not be off at all.
+        let largest = b.iter().filter(|b| b.is_finite()).fold(0.0_f64, |m, b| m.max(b.abs()));
+        let own = 64.0 * mmt_golden::tolerance::u_store(profile) * largest;
+        let tol = tol.mapv(|tol| tol + own);
         let apart = |x, y| judge(&entry.key, (x, y, &tol), profile, 0.0);
         shows |= apart(&b, &y).status != Status::Pass;
         let off = apart(&g, &b);

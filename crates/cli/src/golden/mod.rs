@@ -6,6 +6,7 @@ mod diff;
 mod explain;
 mod export;
 mod run;
+mod score;
 mod show;
 mod verify;
 mod write;
@@ -41,6 +42,7 @@ enum Verb {
     Verify(verify::Args),
     Check(check::Args),
     Run(run::Args),
+    Score(score::Args),
     Diff(diff::Args),
     Explain(explain::Args),
     Export(export::Args),
@@ -56,6 +58,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
         Verb::Verify(args) => verify::run(args, terminal),
         Verb::Check(args) => check::run(args, terminal),
         Verb::Run(args) => run::run(args, terminal),
+        Verb::Score(args) => score::run(args, terminal),
         Verb::Diff(args) => diff::run(args, terminal),
         Verb::Explain(args) => explain::run(args, terminal),
         Verb::Export(args) => export::run(args, terminal),
