@@ -7,6 +7,7 @@ use mmt_golden::compare::{Settings, Verdict, compare, named};
 use mmt_golden::compute::{Order, compute, execute};
 use mmt_golden::emulate::{emulate, single};
 use mmt_golden::file::Data;
+use mmt_golden::manifest::{CaseEntry, Manifest};
 use mmt_golden::row::Tier;
 use mmt_golden::write::compute_all;
 use mmt_golden::{Value, pack};
@@ -52,18 +53,16 @@ fn the_digest_of_the_core_bundle_is_recorded() {
 
 #[test]
 fn the_order_of_addition_changes_what_is_rounded_away() {
-    let (row, op) = (mmt_catalog::row("norm.layer.normal").unwrap(), mmt_catalog::op("layer_norm").unwrap());
+    let (row, op) = (mmt_catalog::row("norm.layer.wide").unwrap(), mmt_catalog::op("layer_norm").unwrap());
     let forward = execute(&row, &op, 0, false, &|x, _| AnyReal::True(Dd::of(x))).unwrap();
     let reverse = execute(&row, &op, 0, false, &|x, _| AnyReal::Reversed(DdReversed::of(x))).unwrap();
-    let (mut low, mut high) = (0, 0);
+    let mut low = 0;
     for ((_, a), (_, b)) in forward.iter().zip(&reverse) {
         let (Value::Real(a), Value::Real(b)) = (a, b) else { continue };
-        for (a, b) in a.iter().zip(b) {
-            low += usize::from(a.dd().lo != b.dd().lo);
-            high += usize::from(a.dd().hi != b.dd().hi);
-        }
+        low += a.iter().zip(b).filter(|(a, b)| a.dd().lo != b.dd().lo).count();
     }
-    assert!(low > 20 && high == 0, "{low} {high}");
+    // That it does not reach what is stored, the test above says.
+    assert!(low > 100, "{low}");
 }
 
 #[test]
@@ -115,6 +114,73 @@ fn rows_can_be_computed_and_names_are_unique() {
             .unwrap_or_else(|e| panic!("{}: {e}", row.id));
     }
     assert!(compute(&rows[0], &mmt_catalog::op(rows[0].op).unwrap(), Order::Forward, &[]).is_ok());
+}
+
+/// Words of SplitMix64.
+fn words(seed: u64) -> impl Iterator<Item = usize> {
+    let source = mmt_golden::draw::Source::new("changes", seed as u32 + 1, "bytes");
+    (0..).map(move |i| source.word(i) as usize)
+}
+
+#[test]
+fn changed_manifests_are_read_or_refused_in_one_line() {
+    let mut bundle = smoke();
+    bundle.manifest.cases.truncate(1);
+    let good = bundle.manifest.text().into_bytes();
+    assert_eq!(Manifest::parse(&good).unwrap().text().into_bytes(), good);
+    for seed in 0..3000 {
+        let (mut bytes, mut next) = (good.clone(), words(seed));
+        for _ in 0..1 + seed % 3 {
+            let (at, byte) = (next.next().unwrap() % bytes.len(), next.next().unwrap() as u8);
+            match byte % 3 {
+                0 => bytes[at] = byte,
+                1 => bytes.truncate(at + 1),
+                _ => drop(bytes.drain(at..(at + 7).min(bytes.len()))),
+            }
+        }
+        if let Err(error) = Manifest::parse(&bytes) {
+            let text = error.why;
+            assert!(!text.is_empty() && !text.contains(char::is_control), "{text:?}");
+            assert!(error.offset <= bytes.len());
+        }
+    }
+}
+
+#[test]
+fn a_bundle_that_was_changed_is_refused() {
+    let folder = std::env::temp_dir().join(format!("mmt-golden-changed-{}", std::process::id()));
+    let bundle = smoke();
+    let case = bundle.case("softmax.rows.normal").unwrap();
+    std::fs::create_dir_all(folder.join("ops")).unwrap();
+    let good = std::fs::read(bundle.folder.join(&case.file)).unwrap();
+    let copy = Bundle { folder: folder.clone(), manifest: bundle.manifest.clone() };
+    let refused = |bytes: &[u8], case: &CaseEntry, text: &str| {
+        std::fs::write(folder.join(&case.file), bytes).unwrap();
+        let error = copy.read(case).unwrap_err().to_string();
+        assert!(error.contains(text) && !error.contains('\n'), "{error}");
+    };
+    std::fs::write(folder.join(&case.file), &good).unwrap();
+    copy.read(case).unwrap();
+    refused(&good[..good.len() - 1], case, "bytes, the manifest says");
+    refused(&[good.clone(), vec![0]].concat(), case, "bytes, the manifest says");
+    let mut flipped = good.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    refused(&flipped, case, "the manifest says sha256:");
+    // Somebody who also changes the hash of the file is caught by the digest of what it holds.
+    let hash = mmt_golden::digest::text(mmt_golden::digest::sha256(&flipped));
+    refused(&flipped, &CaseEntry { sha256: hash, ..case.clone() }, "the digest of its arrays");
+    let mut other = case.clone();
+    other.tensors[0].shape = vec![9, 5];
+    refused(&good, &other, "`main/in/x` is F64 [5, 9], the manifest says F64 [9, 5]");
+    let mut other = case.clone();
+    other.tensors.remove(0);
+    refused(&good, &other, "arrays, the manifest lists");
+    let mut other = bundle.manifest.clone();
+    other.digest_truth = other.digest_tol.clone();
+    assert!(Bundle { folder: folder.clone(), manifest: other }.check_digests().is_err());
+    let path = folder.join("nothing");
+    assert!(Bundle::open(&path).err().unwrap().to_string().contains("manifest.json: no such file"));
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 /// Formulas without a case of the bundle, with the reason. Their golden builders are in the register all the same.
@@ -200,6 +266,11 @@ const WITHOUT_CASES: &[(&str, &[&str])] = &[
             "eq-5-flash",
         ],
     ),
+    (
+        "their cases come with the next minor version",
+        &["eq-2.2-box-giou", "eq-2.2-box-iou", "eq-2.2-roi-pool", "eq-5-grid-embed", "eq-5-vilt-embed"],
+    ),
+    ("choices and counts", &["eq-2.2-nms", "eq-5-visual-cost"]),
 ];
 
 #[test]
