@@ -28,7 +28,7 @@ const LONG_FILES: &[(&str, usize)] = &[
     ("crates/tokenizers/src/image/roi_align.rs", 230),
     // The only file of its kind by design: the file format, the terminal.
     ("crates/golden/src/file.rs", 420),
-    ("crates/cli/src/terminal.rs", 410),
+    ("crates/cli/src/terminal.rs", 420),
     // Lists that grow with the project: evidence, errata, cases, pages.
     ("crates/buggy/src/bugs/catalogue.rs", 270),
     ("crates/catalog/src/embed.rs", 220),
@@ -48,6 +48,7 @@ const LONG_FILES: &[(&str, usize)] = &[
     ("crates/lab/src/bench/tiny.rs", 220),
     ("crates/parity/src/case.rs", 280),
     ("crates/parity/src/layers.rs", 320),
+    ("crates/report/src/svg.rs", 230),
     ("crates/report/src/tour.rs", 330),
 ];
 

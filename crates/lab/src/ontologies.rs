@@ -40,6 +40,8 @@ pub fn parse_ontology(bytes: &[u8]) -> Result<Ontology, Error> {
             Error::InvalidHyperparameter { why, .. } => why,
             other => other.to_string(),
         };
+        // Names come from the file, and an error is one line that a terminal may show.
+        let why = why.replace(char::is_control, "?");
         Error::InvalidLine { at: "ontology", line: numbers[line], why }
     })
 }
