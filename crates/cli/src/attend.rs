@@ -50,6 +50,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
         let hint = did_you_mean(asked, Question::ALL.map(Question::word));
         return Err(Failure::usage(format!("no question is `{asked}`")).hint(hint));
     };
+    terminal.only(run.precision, "attend with this run")?;
     match run.precision {
         Precision::F32 => run_in::<f32>(args, &run, question, terminal),
         Precision::F64 => run_in::<f64>(args, &run, question, terminal),

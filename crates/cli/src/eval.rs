@@ -3,7 +3,7 @@
 use mmt_golden::file;
 use mmt_lab::Trainable;
 use mmt_lab::net::Net;
-use mmt_lab::stats::half_width;
+use mmt_lab::stats::interval;
 use mmt_lab::tasks::Task;
 use mmt_lab::training::Settings;
 use mmt_lab::training::checkpoint::{load, restore};
@@ -76,16 +76,18 @@ pub fn trained<R: Trainable>(run: &Run) -> Result<Net<R>, Failure> {
 /// How many answers were right, and of which kind.
 pub fn tell(test: &Test, task: Task, terminal: &Terminal) -> Result<(), Failure> {
     let (accuracy, count) = (test.accuracy(), test.right.len());
-    let half = half_width(accuracy, count);
+    let (low, high) = interval(accuracy, count);
     let each: Vec<(&str, f64)> =
         task.kinds().iter().enumerate().map(|(i, kind)| (*kind, test.accuracy_of(i))).collect();
     let by_kind: Map<String, _> = each.iter().map(|(kind, part)| (kind.to_string(), json!(part))).collect();
-    let fields = json!({ "accuracy": accuracy, "half_width": half, "samples": count, "by_kind": by_kind });
+    let fields =
+        json!({ "accuracy": accuracy, "low": low, "high": high, "samples": count, "by_kind": by_kind });
     terminal.event("test", fields)?;
     terminal.line(format_args!(
-        "test {:.1} % ±{:.1} of {count} samples that training never shows",
+        "test {:.1} % ({:.1} to {:.1}) of {count} samples that training never shows",
         100.0 * accuracy,
-        100.0 * half
+        100.0 * low,
+        100.0 * high
     ))?;
     if each.is_empty() {
         return Ok(());

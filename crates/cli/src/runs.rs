@@ -120,6 +120,18 @@ impl Run {
     }
 }
 
+/// Most numbers that a step keeps.
+const TAPE: u128 = 1 << 31;
+
+/// Whether a batch fits into memory.
+pub fn fits(activations: u128, batch: usize) -> Result<(), String> {
+    let numbers = activations * batch as u128;
+    if numbers <= TAPE {
+        return Ok(());
+    }
+    Err(format!("a batch of {batch} takes {numbers} numbers in a step, and at most {TAPE} are kept"))
+}
+
 fn one_line(text: &str) -> String {
     text.replace(char::is_control, "?")
 }
@@ -159,9 +171,10 @@ fn from_json(value: &Value) -> Result<(String, Precision, Settings), String> {
         weight_decay: real("weight_decay")?,
         max_norm: real("max_norm")?,
         drop: real("drop")?,
-        ..Settings::new(task, known.topology, whole("steps", 10_000_000)?, seed)
+        ..Settings::new(task, known.topology.clone(), whole("steps", 10_000_000)?, seed)
     };
-    Ok((text("name")?.to_string(), precision, settings))
+    fits(known.activations, settings.batch)?;
+    Ok((one_line(text("name")?), precision, settings))
 }
 
 #[cfg(test)]

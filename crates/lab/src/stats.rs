@@ -2,9 +2,15 @@
 
 use mmt_tensor::Random;
 
-/// Half the width of a 95 % interval around a part `p` of `n` answers, from the normal approximation.
-pub fn half_width(p: f64, n: usize) -> f64 {
-    1.96 * (p * (1.0 - p) / n.max(1) as f64).sqrt()
+/// A 95 % interval for the part of right answers, of which `p` of `n` were seen: all parts for which that is no surprise.
+///
+/// Source: Wilson 1927, *Probable Inference, the Law of Succession, and Statistical Inference*. Unlike `p` give or take
+/// 1.96 standard errors it has a width at 0 and at 1, and stays between them.
+pub fn interval(p: f64, n: usize) -> (f64, f64) {
+    let (n, z2) = (n.max(1) as f64, 1.96 * 1.96);
+    let middle = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
+    let half = (z2 * (p * (1.0 - p) / n + z2 / (4.0 * n * n))).sqrt() / (1.0 + z2 / n);
+    ((middle - half).max(0.0), (middle + half).min(1.0))
 }
 
 /// The mean.
@@ -47,10 +53,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_interval_is_that_of_the_normal_approximation() {
+    fn both_intervals_are_that_of_the_normal_approximation_where_it_holds() {
         let values: Vec<f64> = (0..1000).map(|i| f64::from(u8::from(i % 10 != 0))).collect();
         let Estimate { mean, low, high } = bootstrap(&values);
-        let half = half_width(0.9, 1000);
+        let half = 1.96 * (0.09f64 / 1000.0).sqrt();
+        let (least, most) = interval(0.9, 1000);
+        assert!((0.9 - least - half).abs() < 0.001 && (most - 0.9 - half).abs() < 0.001, "{least} {most}");
         assert!((mean - 0.9).abs() < 1e-12);
         assert!((mean - low - half).abs() < 0.002 && (high - mean - half).abs() < 0.002, "{low} {high}");
     }
@@ -58,6 +66,9 @@ mod tests {
     #[test]
     fn equal_values_are_sure() {
         assert_eq!(bootstrap(&[0.5; 7]), Estimate { mean: 0.5, low: 0.5, high: 0.5 });
-        assert_eq!(half_width(1.0, 10), 0.0);
+        // Ten of ten: 10 / (10 + 1.96²).
+        let (low, high) = interval(1.0, 10);
+        assert!((low - 0.722).abs() < 0.001 && high == 1.0, "{low} {high}");
+        assert!((interval(0.0, 10).1 - 0.278).abs() < 0.001);
     }
 }

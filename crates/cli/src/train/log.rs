@@ -27,10 +27,11 @@ pub fn heading<R: Trainable>(run: &Run, trainer: &Trainer<R>, terminal: &Termina
             "weight_decay": weight_decay, "max_norm": max_norm }),
     )?;
     terminal.advice(format_args!("task      {}: {}", task.name(), task.about()))?;
-    let known = if run.name == text { String::new() } else { run.name.clone() + ": " };
-    terminal.advice(format_args!("topology  {known}{}", shorten(&text, 68 - known.len())))?;
+    let known = if run.name == text { String::new() } else { shorten(&run.name, 30) + ": " };
+    let left = 68 - known.chars().count();
+    terminal.advice(format_args!("topology  {known}{}", shorten(&text, left)))?;
     terminal.advice(format_args!(
-        "schedule  batches of {batch}, up to {rate:e} at step {warmup}, down to 0 at step {steps}"
+        "schedule  batches of {batch}, up to {rate:e} at step {warmup}, down to 0 after step {steps}"
     ))?;
     let lost = 100.0 * drop;
     if drop > 0.0 {

@@ -79,9 +79,11 @@ fn new_run(args: &Args, terminal: &Terminal) -> Result<Run, Failure> {
         batch: args.batch as usize,
         rate: args.rate,
         drop: args.drop,
-        ..Settings::new(task, known.topology, args.steps as usize, terminal.options.seed)
+        ..Settings::new(task, known.topology.clone(), args.steps as usize, terminal.options.seed)
     };
     settings.check()?;
+    runs::fits(known.activations, settings.batch)
+        .map_err(|why| Failure::usage(why).hint("a smaller --batch"))?;
     let name = known.name.unwrap_or_else(|| settings.topology.to_string());
     Run::create(&terminal.options.out, name, terminal.precision(Precision::F32), settings)
 }
@@ -108,8 +110,9 @@ fn run_in<R: Trainable>(args: &Args, run: &Run, terminal: &Terminal) -> Done {
     let written = log.finish();
     kept?;
     done.map_err(|diverged| {
-        Failure::new(Code::CheckFailed, diverged.to_string())
-            .hint(format!("a smaller rate: --rate {:.1e}", run.settings.rate / 3.0))
+        let rate = run.settings.rate / 3.0;
+        let anew = if args.resume.is_some() { "begin anew with a smaller rate" } else { "a smaller rate" };
+        Failure::new(Code::CheckFailed, diverged.to_string()).hint(format!("{anew}: --rate {rate:.1e}"))
     })?;
     if trainer.log.len() < run.settings.steps {
         return Ok(stopped(run, &trainer, terminal));
@@ -125,13 +128,14 @@ fn finish<R: Trainable>(
     written: Result<(), Failure>,
     (start, terminal): (Instant, &Terminal),
 ) -> Done {
-    let test = mmt_lab::training::test::test(
-        &trainer.net,
-        args.test as usize,
-        run.settings.seed.wrapping_add(1),
-        &[],
-    )?;
-    write(&run.folder.join(MODEL), &parameters(&trainer.net))?;
+    let model = run.folder.join(MODEL);
+    write(&model, &parameters(&trainer.net))?;
+    let (count, seed) = (args.test as usize, run.settings.seed.wrapping_add(1));
+    // Of numbers that were finite when the last step was taken.
+    let test = mmt_lab::training::test::test(&trainer.net, count, seed, &[]).map_err(|error| {
+        let message = format!("{}: diverged in the last step: {error}", model.display());
+        Failure::new(Code::CheckFailed, message)
+    })?;
     save(&run.folder, &trainer.log, &test)?;
     // It may never have been there.
     let _ = std::fs::remove_file(run.folder.join(CHECKPOINT));

@@ -187,10 +187,11 @@ fn a_training_that_is_interrupted_goes_on_to_the_same_bits() {
     let folder = folder("train-interrupt");
     let out = folder.to_str().unwrap();
     let arguments = ["train", "--topology", "late", "--steps", "400", "--test", "20", "--out", out];
-    let child = program(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = program(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let run = folder.join("run-0001");
     // The first checkpoint says that it has begun.
     while !run.join("checkpoint.safetensors").exists() {
+        assert_eq!(child.try_wait().unwrap(), None, "it ends before it is interrupted");
         std::thread::sleep(Duration::from_millis(5));
     }
     let id = child.id().to_string();

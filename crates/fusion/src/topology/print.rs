@@ -7,11 +7,12 @@ use super::{Node, Topology};
 /// Nodes that are used more than once get a name.
 impl fmt::Display for Topology {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let printer = Printer { topology: self, uses: uses(self) };
-        for i in 0..self.nodes.len() {
-            if printer.is_named(i) {
-                write!(f, "Let {} = {} in ", name(i), printer.node(i))?;
-            }
+        let uses = uses(self);
+        let named =
+            (0..self.nodes.len()).filter(|&i| uses[i] > 1 && !matches!(self.nodes[i], Node::In { .. }));
+        let printer = Printer { topology: self, named: named.collect() };
+        for &i in &printer.named {
+            write!(f, "Let {} = {} in ", printer.at(i), printer.node(i))?;
         }
         let outputs: Vec<String> = self.outputs.iter().map(|&i| printer.at(i)).collect();
         match &outputs[..] {
@@ -23,7 +24,8 @@ impl fmt::Display for Topology {
 
 struct Printer<'a> {
     topology: &'a Topology,
-    uses: Vec<usize>,
+    /// The nodes with names, in order.
+    named: Vec<usize>,
 }
 
 /// How often each node is read, among the nodes that matter.
@@ -38,19 +40,11 @@ fn uses(topology: &Topology) -> Vec<usize> {
     uses
 }
 
-/// A name that is no word of the language and no modality's expression.
-fn name(i: usize) -> String {
-    format!("x{i}")
-}
-
 impl Printer<'_> {
-    fn is_named(&self, i: usize) -> bool {
-        self.uses[i] > 1 && !matches!(self.topology.nodes[i], Node::In { .. })
-    }
-
-    /// A node where it is read.
+    /// A node where it is read: what it is, or its name, numbered from `x1` in the order of the text, so that a text that
+    /// was read prints as itself.
     fn at(&self, i: usize) -> String {
-        if self.is_named(i) { name(i) } else { self.node(i) }
+        self.named.iter().position(|&n| n == i).map_or_else(|| self.node(i), |n| format!("x{}", n + 1))
     }
 
     fn node(&self, i: usize) -> String {

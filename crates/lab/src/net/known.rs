@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
-use mmt_fusion::topology::{Inputs, Node, Sizes, Topology, cost, parse, shapes};
+use mmt_fusion::topology::{Inputs, Node, Sequence, Shape, Sizes, Topology, cost, parse, shapes};
 use mmt_tensor::Real;
 
 use crate::tasks::{Modality, Samples, Task};
@@ -43,13 +43,19 @@ pub const TRAINED: [(&str, &str); 13] = [
 /// No net has more parameters: each takes sixteen bytes while it is trained.
 const LARGEST: u128 = 1 << 24;
 
+/// No sample takes more numbers, on the tape and from node to node: a batch of 64 takes half a gigabyte of them.
+const LONGEST: u128 = 1 << 21;
+
 /// A topology that fits a task.
 #[derive(Clone, Debug)]
 pub struct Known {
     /// The name it was asked for by, or nothing.
     pub name: Option<String>,
-    /// In the names of the task.
+    /// In the names of the task, without what nobody reads, in the order in which its text is read: what a file that holds
+    /// the text gives again, to the order of the nodes.
     pub topology: Topology,
+    /// Numbers that a sample takes, on the tape and from node to node.
+    pub activations: u128,
 }
 
 /// What is wrong with a topology.
@@ -105,7 +111,26 @@ pub fn read(what: &str, task: Task, inputs: &Inputs, sizes: &Sizes) -> Result<Kn
         let why = format!("{} parameters, and at most {LARGEST} are trained", all.parameters);
         return Err(wrong(0..text.len(), why));
     }
-    Ok(Known { name, topology })
+    let samples = inputs.values().map(|(rows, _)| rows.samples()).max().unwrap_or(1).max(1) as u128;
+    let handed_on = shapes.iter().fold(0, |sum, shape| sum + numbers(shape));
+    let activations = (all.activations + handed_on).div_ceil(samples);
+    if activations > LONGEST {
+        let why = format!("{activations} numbers for a sample, and at most {LONGEST} are kept");
+        return Err(wrong(0..text.len(), why));
+    }
+    let printed = topology.to_string();
+    let again =
+        parse(&printed).map_err(|e| wrong(0..text.len(), format!("written as `{printed}`: {}", e.why)))?;
+    Ok(Known { name, topology: again.topology, activations })
+}
+
+/// How many numbers a node hands on.
+fn numbers(shape: &Shape) -> u128 {
+    let of = |sequence: &Sequence| sequence.tokens() as u128 * sequence.width as u128;
+    match shape {
+        Shape::Sequence(one) => of(one),
+        Shape::Pair(one, other) => of(one) + of(other),
+    }
 }
 
 /// The same topology with the names of the modalities in place of their letters.
@@ -166,6 +191,26 @@ mod tests {
     }
 
     #[test]
+    fn a_topology_is_that_of_its_text() {
+        for text in [
+            "Let u = Tf(x, 1, In text) in Tf(1, 2, In image)",
+            "Let y = In text in Tf(1, 2, Cat[In image, y])",
+            "Let d = Tf(z,1,In text) in Let w = Tf(p,1,In image) in Tf(k,1,Cat[Sum[(0.5,w),(0.5,w)],d])",
+        ] {
+            let known = try_read(text, Task::DigitsQa).unwrap();
+            let again = try_read(&known.topology.to_string(), Task::DigitsQa).unwrap();
+            assert_eq!(again.topology, known.topology, "{text}");
+            assert_eq!(again.topology.modalities(), known.topology.modalities());
+        }
+        let unread = try_read("Let u = Tf(x, 1, In text) in Tf(1, 2, In image)", Task::DigitsQa).unwrap();
+        assert_eq!(unread.topology.to_string(), "Tf(1, 2, In image)");
+        let deep: String =
+            (0..120).map(|i| format!("Let n{} = Tf(p{i}, 1, Lin(l{i}, n{i})) in ", i + 1)).collect();
+        let deep = deep.replace(", n0)", ", In image)") + "Tf(q, 1, n120)";
+        assert!(refused(&deep, Task::DigitsQa).contains("deeper than"), "{}", refused(&deep, Task::DigitsQa));
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused_with_its_place() {
         let qa = Task::DigitsQa;
         assert_eq!(
@@ -181,6 +226,12 @@ mod tests {
             refused("Tf(1, 16000000, In image)", qa),
             "Tf(1, 16000000, In image): 136704000000 parameters, and at most 16777216 are trained"
         );
+        let long = refused("Tf(1, 1, Cat[In image, Learn(f, 200000)])", qa);
+        assert!(long.contains(" numbers for a sample, and at most 2097152 are kept"), "{long}");
+        let mut doubled: String = (0..12).map(|i| format!("Let n{} = Cat[n{i}, n{i}] in ", i + 1)).collect();
+        doubled = doubled.replace("n0", "In image") + "Lin(l, n12)";
+        let doubled = refused(&doubled, qa);
+        assert!(doubled.contains(" numbers for a sample"), "{doubled}");
         assert_eq!(
             refused("Tf(1, 2, Tf(1, 1, In image))", qa).split(": topology").nth(1),
             Some(

@@ -65,13 +65,20 @@ impl Settings {
     }
 
     /// # Errors
-    /// [`Error::InvalidHyperparameter`] for no step, an empty batch, a rate that is not positive, and a probability that is none.
+    /// [`Error::InvalidHyperparameter`] for no step, an empty batch, a rate or a norm that is not positive, a negative
+    /// decay, and a probability that is none.
     pub fn check(&self) -> Result<()> {
-        let Settings { steps, batch, rate, drop, .. } = *self;
+        let Settings { steps, batch, rate, weight_decay, max_norm, drop, .. } = *self;
         check_setting("train: steps", steps > 0, || "must be positive, got 0".to_string())?;
         check_setting("train: batch", batch > 0, || "must be positive, got 0".to_string())?;
         check_setting("train: rate", rate > 0.0 && rate.is_finite(), || {
             format!("must be positive, got {rate}")
+        })?;
+        check_setting("train: weight_decay", weight_decay >= 0.0 && weight_decay.is_finite(), || {
+            format!("must not be negative, got {weight_decay}")
+        })?;
+        check_setting("train: max_norm", max_norm > 0.0 && max_norm.is_finite(), || {
+            format!("must be positive, got {max_norm}")
         })?;
         check_setting("train: drop", (0.0..=1.0).contains(&drop), || {
             format!("must be between 0 and 1, got {drop}")
