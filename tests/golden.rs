@@ -23,7 +23,8 @@ fn the_committed_bundle_is_what_it_says_and_small() {
     let bundle = smoke();
     bundle.check_digests().unwrap();
     bundle.manifest.cases.iter().for_each(|case| drop(bundle.read(case).unwrap()));
-    let bytes: u64 = bundle.manifest.cases.iter().map(|case| case.bytes).fold(0, |a, b| a + b);
+    let mut bytes = 0;
+    bundle.manifest.cases.iter().for_each(|case| bytes += case.bytes);
     assert!(bytes + bundle.manifest.text().len() as u64 <= 2_000_000);
     let rows: Vec<String> = mmt_catalog::of_tier(Tier::Smoke).into_iter().map(|row| row.id).collect();
     let cases: Vec<String> = bundle.manifest.cases.iter().map(|case| case.id.clone()).collect();

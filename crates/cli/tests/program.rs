@@ -204,7 +204,7 @@ fn errata_fail_as_written_and_hold_as_corrected() {
 fn verify_counts_what_it_ran() {
     let out = shown(&["verify", "eq-0.2", "eq-1.1-*"]);
     assert!(out.contains("2 equations, ") && out.contains(" 0 failed"), "{out}");
-    assert!(out.contains("against exact derivatives (dual numbers): all within 1e-12"), "{out}");
+    assert!(out.contains(" of exact derivatives (dual numbers)"), "{out}");
     let out = shown(&["verify", "eq-0.2", "--only", "backward", "--list"]);
     assert!(out.contains("eq-0.2-softmax") && out.contains("1 equations, 1 checks, 0 failed"), "{out}");
     let events = events(&["--json", "verify", "eq-0.2"]);

@@ -111,12 +111,9 @@ fn take(class: usize, size: usize) -> Option<*mut u8> {
 
 /// Keeps a block for later, in place of the largest that are kept if they are too many; false if it alone is too large.
 fn give(block: *mut u8, class: usize, size: usize) -> bool {
-    if size > LIMIT {
-        return false;
-    }
     let Ok(mut freed) = FREED.lock() else { return false };
     while freed.bytes + size > LIMIT {
-        if !freed.shrink() {
+        if size > LIMIT || !freed.shrink() {
             return false;
         }
     }

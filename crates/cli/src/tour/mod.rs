@@ -57,7 +57,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
         "Report: {} ({size:.1} MB, opens offline)   total {seconds:.1} s",
         path.display()
     ))?;
-    terminal.advice("Next:   mmt verify     mmt explain eq-1.1 --backward     mmt train --topology image")?;
+    terminal.advice("Next:   mmt verify   mmt explain eq-1.1 --backward   mmt train --topology image")?;
     Ok(if wrong { Code::CheckFailed } else { Code::Ok })
 }
 

@@ -21,7 +21,7 @@ fn a_training_leaves_its_model_its_settings_its_log_and_its_curve() {
     for part in [
         "task      digits-qa: a question about two handwritten digits",
         "topology  early-concat: Tf(1, 2, Cat[In image, In text])",
-        "schedule  batches of 8, up to 3e-3 at step 4, down to 0 at step 20",
+        "schedule  batches of 8, up to 3e-3 at step 4, down to 0 after step 20",
         "   step     loss   acc(train)         lr   grad norm   ms/step",
         " of 50 samples that training never shows\n     left ",
         "run-0001: model.safetensors, run.json, log.jsonl, curve.svg",

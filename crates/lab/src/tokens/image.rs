@@ -113,7 +113,7 @@ mod tests {
 
     fn picture(name: &str, rows: usize, columns: usize) -> std::path::PathBuf {
         let path = std::env::temp_dir().join(format!("mmt-{name}-{}.png", std::process::id()));
-        let pixels = Array3::from_shape_fn((rows, columns, 3), |(y, x, c)| (20 * y + 5 * x + 90 * c) as u8);
+        let pixels = Array3::from_shape_fn((rows, columns, 3), |(y, x, c)| (20 * y + 5 * x + 80 * c) as u8);
         fs::write(&path, write_png(&pixels)).unwrap();
         path
     }
@@ -124,7 +124,7 @@ mod tests {
         let tokens = ImageTokens::read(&path, 2).unwrap();
         fs::remove_file(path).unwrap();
         assert_eq!((tokens.grid(), tokens.numbers, tokens.means.len()), ([2, 3], 12, 6));
-        let mean = |y: usize, x: usize| (20.0 * (y as f64 + 0.5) + 5.0 * (x as f64 + 0.5) + 90.0) / 255.0;
+        let mean = |y: usize, x: usize| (20.0 * (y as f64 + 0.5) + 5.0 * (x as f64 + 0.5) + 80.0) / 255.0;
         let expected = [(0, 0), (0, 2), (0, 4), (2, 0), (2, 2), (2, 4)].map(|(y, x)| mean(y, x));
         assert!(tokens.means.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{:?}", tokens.means);
         let gray = tokens.gray(2, 3);

@@ -69,16 +69,14 @@ impl Settings {
     /// decay, and a probability that is none.
     pub fn check(&self) -> Result<()> {
         let Settings { steps, batch, rate, weight_decay, max_norm, drop, .. } = *self;
-        check_setting("train: steps", steps > 0, || "must be positive, got 0".to_string())?;
-        check_setting("train: batch", batch > 0, || "must be positive, got 0".to_string())?;
-        check_setting("train: rate", rate > 0.0 && rate.is_finite(), || {
-            format!("must be positive, got {rate}")
-        })?;
+        let positive =
+            |at, x: f64| check_setting(at, x > 0.0 && x.is_finite(), || format!("must be positive, got {x}"));
+        positive("train: steps", steps as f64)?;
+        positive("train: batch", batch as f64)?;
+        positive("train: rate", rate)?;
+        positive("train: max_norm", max_norm)?;
         check_setting("train: weight_decay", weight_decay >= 0.0 && weight_decay.is_finite(), || {
             format!("must not be negative, got {weight_decay}")
-        })?;
-        check_setting("train: max_norm", max_norm > 0.0 && max_norm.is_finite(), || {
-            format!("must be positive, got {max_norm}")
         })?;
         check_setting("train: drop", (0.0..=1.0).contains(&drop), || {
             format!("must be between 0 and 1, got {drop}")

@@ -115,7 +115,9 @@ fn recall(test: &[Patient], foretold: impl Fn(usize) -> Vec<usize>) -> f64 {
 mod tests {
     use super::*;
 
-    /// Bands of the claims; five seeds stand in `docs/visits.md`.
+    /// Bands of the claims; five seeds stand in `docs/visits.md`. It takes minutes without optimization:
+    /// `cargo test --release -p mmt-lab visit_study -- --ignored`.
+    #[ignore = "takes minutes without optimization"]
     #[test]
     fn the_order_of_visits_matters_and_that_inside_a_visit_does_not() {
         let study = visit_study(1).unwrap();

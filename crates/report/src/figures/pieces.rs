@@ -103,7 +103,7 @@ fn shortened(text: &str, most: usize) -> String {
     }
     let mut short = String::new();
     for c in text.chars() {
-        if cells(&short) + 2 > most {
+        if cells(&short) + cells(c.encode_utf8(&mut [0; 4])) + 1 > most {
             break;
         }
         short.push(c);
@@ -125,9 +125,9 @@ mod tests {
             let inside = (1..n).map(|_| piece("##abcdefgh", PieceKind::Inside));
             [piece("abcdefgh", PieceKind::Start)].into_iter().chain(inside).collect::<Vec<_>>()
         };
-        let list: Vec<Piece> = [word(4), word(4), word(2)].concat();
+        let list: Vec<Piece> = [word(4), word(5), word(2)].concat();
         let lines: Vec<usize> = places(&list).iter().map(|place| place.1).collect();
-        assert_eq!(lines, [0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(lines, [0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1]);
         assert!(places(&list).iter().all(|(x, _, width)| x + width <= WIDTH));
         let long = places(&word(20));
         assert!(long.iter().all(|(x, _, width)| x + width <= WIDTH) && long.last().unwrap().1 > 0);

@@ -237,7 +237,7 @@ mod tests {
         let module = MinimalEmbedding::<f64>::new(&CONFIG, &mut Random::seed(0));
         let error = module.forward(&[words(2)], &[], None).unwrap_err().to_string();
         assert_eq!(error, "minimal embedding: images: expected shape [1], got [0]");
-        assert_eq!(module.forward(&[], &[], None).unwrap_err().to_string(), "embedding_sum: empty");
+        assert_eq!(module.forward(&[], &[], None).unwrap_err().to_string(), "lookup: ids: empty");
         let nan = Array3::from_elem((2, 2, 1), f64::NAN);
         let error = module.forward(&[words(2)], &[nan], None).unwrap_err().to_string();
         assert_eq!(error, "patch: images: not a finite number");
