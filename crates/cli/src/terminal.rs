@@ -300,7 +300,7 @@ pub fn ascii(text: &str) -> String {
             'ᵢ' => out.push_str("_i"),
             'ⱼ' => out.push_str("_j"),
             '∏' => out.push_str("prod"),
-            '⟨' => out.push('<'),
+            '⟨' | '≺' => out.push('<'),
             '⟩' => out.push('>'),
             '½' => out.push_str("1/2"),
             '∥' => out.push_str("||"),

@@ -69,18 +69,15 @@ impl Settings {
     /// decay, and a probability that is none.
     pub fn check(&self) -> Result<()> {
         let Settings { steps, batch, rate, weight_decay, max_norm, drop, .. } = *self;
-        let positive =
-            |at, x: f64| check_setting(at, x > 0.0 && x.is_finite(), || format!("must be positive, got {x}"));
-        positive("train: steps", steps as f64)?;
-        positive("train: batch", batch as f64)?;
-        positive("train: rate", rate)?;
-        positive("train: max_norm", max_norm)?;
-        check_setting("train: weight_decay", weight_decay >= 0.0 && weight_decay.is_finite(), || {
-            format!("must not be negative, got {weight_decay}")
-        })?;
-        check_setting("train: drop", (0.0..=1.0).contains(&drop), || {
-            format!("must be between 0 and 1, got {drop}")
-        })
+        let check = |at, x: f64, fits: bool, what: &str| {
+            check_setting(at, fits && x.is_finite(), || format!("must {what}, got {x}"))
+        };
+        check("train: steps", steps as f64, steps > 0, "be positive")?;
+        check("train: batch", batch as f64, batch > 0, "be positive")?;
+        check("train: rate", rate, rate > 0.0, "be positive")?;
+        check("train: max_norm", max_norm, max_norm > 0.0, "be positive")?;
+        check("train: weight_decay", weight_decay, weight_decay >= 0.0, "not be negative")?;
+        check("train: drop", drop, (0.0..=1.0).contains(&drop), "be between 0 and 1")
     }
 }
 
