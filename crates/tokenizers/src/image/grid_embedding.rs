@@ -1,10 +1,10 @@
 //! The cells of a convolutional map as tokens.
 
 use mmt_blocks::{Linear, LinearTape};
-use mmt_tensor::{Error, Random, Real, Result, tree};
+use mmt_tensor::{Random, Real, Result, tree};
 use ndarray::{Array2, Array4, ArrayRef2, ArrayRef4};
 
-use super::region_features::{Stage, StageTape};
+use super::region_features::{Stage, StageTape, draw_stages, run_stages, run_stages_backward};
 
 /// A convolutional network and a linear map of every cell of what it gives.
 #[derive(Clone, Debug)]
@@ -34,8 +34,7 @@ impl<R: Real> GridEmbedding<R> {
     /// Three channels to `widths[0]`, to `widths[1]`, and so on, each time with half the rows and columns; tokens of width
     /// `d`.
     pub fn new(widths: &[usize], d: usize, random: &mut Random) -> Self {
-        let inputs = std::iter::once(&3).chain(widths);
-        let stages = inputs.zip(widths).map(|(&c, &out)| Stage::new(c, out, random)).collect();
+        let stages = draw_stages(widths, random);
         GridEmbedding { stages, project: Linear::new(widths.last().copied().unwrap_or(3), d, random) }
     }
 
@@ -54,17 +53,9 @@ impl<R: Real> GridEmbedding<R> {
     /// Source: Huang et al. 2020, *Pixel-BERT*, section 3.2; as a kind of visual embedding Kim, Son & Kim 2021, *ViLT*, section 2.2.
     ///
     /// # Errors
-    /// [`Error::InvalidHyperparameter`] for a network without stages; otherwise those of its convolutions and of the linear map.
+    /// [`Error::InvalidHyperparameter`](mmt_tensor::Error::InvalidHyperparameter) for a network without stages; otherwise those of its convolutions and of the linear map.
     pub fn forward(&self, images: &ArrayRef4<R>) -> Result<(Array2<R>, GridEmbeddingTape<R>)> {
-        let (mut map, mut stages): (Option<Array4<R>>, _) = (None, Vec::with_capacity(self.stages.len()));
-        for stage in &self.stages {
-            let (h, down) = stage.down.forward(map.as_deref().unwrap_or(images))?;
-            let (h, block) = stage.block.forward(&h)?;
-            stages.push(StageTape { down, block });
-            map = Some(h);
-        }
-        let none = || Error::InvalidHyperparameter { at: "grid embedding: stages", why: "none".to_string() };
-        let map = map.ok_or_else(none)?;
+        let (map, stages) = run_stages("grid embedding: stages", &self.stages, images)?;
         let (batch, c, h, w) = map.dim();
         let cells = map.view().permuted_axes([0, 2, 3, 1]).as_standard_layout().into_owned();
         let cells = cells.into_shape_with_order((batch * h * w, c)).expect("a row per cell");
@@ -77,6 +68,7 @@ impl<R: Real> GridEmbedding<R> {
     /// **eq-5-grid-embed, backward**
     /// ```math
     /// \bar F_{:,r,s} = W \bar x_{rw + s}, \qquad \bar W = \sum_{r,s} F_{:,r,s}\, \bar x_{rw + s}^\top, \qquad
+    /// \bar b = \sum_{r,s} \bar x_{rw + s}, \qquad
     /// \bar I = c_1^\top r_1^\top \cdots c_k^\top r_k^\top\, \bar F
     /// ```
     ///
@@ -85,16 +77,13 @@ impl<R: Real> GridEmbedding<R> {
     /// ```math
     /// \dot x_{rw + s} = \dot F_{:,r,s} W + F_{:,r,s} \dot W + \dot b
     /// ```
+    /// The rows of one image follow those of another, and the sums run over all images.
     pub fn backward(&self, tape: &GridEmbeddingTape<R>, dx: &ArrayRef2<R>, grad: &mut Self) -> Array4<R> {
         let dcells = self.project.backward(&tape.project, dx, &mut grad.project);
         let [batch, c, h, w] = tape.map;
         let dmap = dcells.into_shape_with_order((batch, h, w, c)).expect("a row per cell");
-        let mut dx = dmap.permuted_axes([0, 3, 1, 2]).as_standard_layout().into_owned();
-        for ((stage, tape), grad) in self.stages.iter().zip(&tape.stages).zip(&mut grad.stages).rev() {
-            let dh = stage.block.backward(&tape.block, &dx, &mut grad.block);
-            dx = stage.down.backward(&tape.down, &dh, &mut grad.down);
-        }
-        dx
+        let dmap = dmap.permuted_axes([0, 3, 1, 2]).as_standard_layout().into_owned();
+        run_stages_backward(&self.stages, &tape.stages, dmap, &mut grad.stages)
     }
 }
 

@@ -9,6 +9,7 @@ pub mod patch;
 pub mod region_embedding;
 pub mod region_features;
 pub mod region_geometry;
+mod regions;
 pub mod roi_align;
 pub mod roi_pool;
 pub mod visual_cost;

@@ -65,12 +65,48 @@ impl<R: Real> Stage<R> {
     }
 }
 
+/// Stages from three channels to `widths[0]`, to `widths[1]`, and so on.
+pub(super) fn draw_stages<R: Real>(widths: &[usize], random: &mut Random) -> Vec<Stage<R>> {
+    let inputs = std::iter::once(&3).chain(widths);
+    inputs.zip(widths).map(|(&c, &out)| Stage::new(c, out, random)).collect()
+}
+
+/// All stages, one after the other: the map that the last one gives.
+pub(super) fn run_stages<R: Real>(
+    at: &'static str,
+    stages: &[Stage<R>],
+    images: &ArrayRef4<R>,
+) -> Result<(Array4<R>, Vec<StageTape<R>>)> {
+    let (mut map, mut tapes): (Option<Array4<R>>, _) = (None, Vec::with_capacity(stages.len()));
+    for stage in stages {
+        let (h, down) = stage.down.forward(map.as_deref().unwrap_or(images))?;
+        let (h, block) = stage.block.forward(&h)?;
+        tapes.push(StageTape { down, block });
+        map = Some(h);
+    }
+    let map = map.ok_or_else(|| Error::InvalidHyperparameter { at, why: "none".to_string() })?;
+    Ok((map, tapes))
+}
+
+/// The gradient of the images, given that of the map; adds to those of the stages.
+pub(super) fn run_stages_backward<R: Real>(
+    stages: &[Stage<R>],
+    tapes: &[StageTape<R>],
+    dmap: Array4<R>,
+    grads: &mut [Stage<R>],
+) -> Array4<R> {
+    let all = stages.iter().zip(tapes).zip(grads).rev();
+    all.fold(dmap, |dx, ((stage, tape), grad)| {
+        let dh = stage.block.backward(&tape.block, &dx, &mut grad.block);
+        stage.down.backward(&tape.down, &dh, &mut grad.down)
+    })
+}
+
 impl<R: Real> RegionFeatures<R> {
     /// Three channels to `widths[0]`, to `widths[1]`, and so on, each time with half the rows and columns; boxes of four
     /// by four bins, two samples each.
     pub fn new(widths: &[usize], random: &mut Random) -> Self {
-        let inputs = std::iter::once(&3).chain(widths);
-        let stages: Vec<Stage<R>> = inputs.zip(widths).map(|(&c, &out)| Stage::new(c, out, random)).collect();
+        let stages: Vec<Stage<R>> = draw_stages(widths, random);
         let scale = 1.0 / (1_u64 << stages.len().min(63)) as f64;
         let align = RoiAlign { scale, output: (4, 4), sampling: Sampling::Fixed(2), aligned: true };
         RegionFeatures { stages, align }
@@ -101,15 +137,7 @@ impl<R: Real> RegionFeatures<R> {
         images: &ArrayRef4<R>,
         boxes: &[ImageBox],
     ) -> Result<(Array2<R>, RegionFeaturesTape<R>)> {
-        let (mut map, mut stages) = (None, Vec::with_capacity(self.stages.len()));
-        for stage in &self.stages {
-            let (h, down) = stage.down.forward(map.as_deref().unwrap_or(images))?;
-            let (h, block) = stage.block.forward(&h)?;
-            stages.push(StageTape { down, block });
-            map = Some(h);
-        }
-        let none = || Error::InvalidHyperparameter { at: "region features: stages", why: "none".to_string() };
-        let map = map.ok_or_else(none)?;
+        let (map, stages) = run_stages("region features: stages", &self.stages, images)?;
         let regions = roi_align(&map, boxes, self.align)?;
         let v = global_avg_pool(&regions)?;
         Ok((v, RegionFeaturesTape { stages, map, regions, boxes: boxes.to_vec() }))
@@ -128,12 +156,8 @@ impl<R: Real> RegionFeatures<R> {
     /// `F` (eq-2.2-roialign), and the stages follow from the last to the first. Boxes that overlap add up in `F̄`.
     pub fn backward(&self, tape: &RegionFeaturesTape<R>, dv: &ArrayRef2<R>, grad: &mut Self) -> Array4<R> {
         let dregions = global_avg_pool_backward(&tape.regions, dv);
-        let mut dx = roi_align_backward(tape.map.dim(), &tape.boxes, self.align, &dregions);
-        for ((stage, tape), grad) in self.stages.iter().zip(&tape.stages).zip(&mut grad.stages).rev() {
-            let dh = stage.block.backward(&tape.block, &dx, &mut grad.block);
-            dx = stage.down.backward(&tape.down, &dh, &mut grad.down);
-        }
-        dx
+        let dmap = roi_align_backward(tape.map.dim(), &tape.boxes, self.align, &dregions);
+        run_stages_backward(&self.stages, &tape.stages, dmap, &mut grad.stages)
     }
 }
 

@@ -1,8 +1,10 @@
 //! Features of a box in an image, by bilinear sampling.
 
 use mmt_tensor::parallel::{contiguous, new_rows};
-use mmt_tensor::{Error, Real, Result, check_finite, check_index, check_not_empty, check_setting};
+use mmt_tensor::{Real, Result, check_setting};
 use ndarray::{Array4, ArrayRef4};
+
+use super::regions::{Names, check_regions};
 
 /// A rectangle in the pixels of an image of a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,10 +59,9 @@ pub struct RoiAlign {
 /// Source: He et al. 2017, *Mask R-CNN*, section 3.
 ///
 /// # Errors
-/// [`Error::InvalidBox`] for a box without area, with a corner that is not finite, outside its image, or over 16 times as
-/// large as it; [`Error::IndexOutOfRange`] for an image that is not in the batch; [`Error::InvalidHyperparameter`] for a scale, an
-/// output or a sampling that is not positive; [`Error::EmptyInput`] for no box or an empty map; [`Error::NonFinite`]
-/// for features that are not finite.
+/// `InvalidBox` for a box without area, with a corner that is not finite, outside its image, or over 16 times as large as it;
+/// `IndexOutOfRange` for an image that is not in the batch; `InvalidHyperparameter` for a scale, an output or a sampling that is not
+/// positive; `EmptyInput` for no box or an empty map; `NonFinite` for features that are not finite.
 pub fn roi_align<R: Real>(
     features: &ArrayRef4<R>,
     boxes: &[ImageBox],
@@ -186,45 +187,18 @@ fn tap<R: Real>(v: R, size: usize) -> Tap<R> {
 }
 
 fn check<R: Real>(features: &ArrayRef4<R>, boxes: &[ImageBox], settings: RoiAlign) -> Result<()> {
-    let at = "roi_align: boxes";
-    check_not_empty("roi_align: features", features)?;
-    let (batch, _, rows, columns) = features.dim();
-    if boxes.is_empty() {
-        return Err(Error::EmptyInput { at });
-    }
-    let RoiAlign { scale, output: (high, wide), sampling, .. } = settings;
-    check_setting("roi_align: scale", scale > 0.0 && scale.is_finite(), || {
-        format!("must be positive, got {scale}")
-    })?;
-    check_setting("roi_align: output", high > 0 && wide > 0, || {
-        format!("needs at least one bin, got {high} x {wide}")
-    })?;
+    let RoiAlign { scale, output, sampling, .. } = settings;
     check_setting("roi_align: sampling", sampling != Sampling::Fixed(0), || {
         "needs at least one sample".to_string()
     })?;
-    for (index, b) in boxes.iter().enumerate() {
-        check_index("roi_align: image of a box", b.image, batch)?;
-        if let Some(why) = fault(b, columns as f64 / scale, rows as f64 / scale) {
-            return Err(Error::InvalidBox { at, index, why });
-        }
-    }
-    check_finite("roi_align: features", features)
-}
-
-/// What is wrong with a box in an image of this size.
-pub(super) fn fault(b: &ImageBox, width: f64, height: f64) -> Option<&'static str> {
-    let [x1, y1, x2, y2] = b.corners;
-    if b.corners.iter().any(|x| !x.is_finite()) {
-        return Some("has a corner that is not finite");
-    }
-    if x2 <= x1 || y2 <= y1 {
-        return Some("has no area");
-    }
-    if x2 <= 0.0 || y2 <= 0.0 || x1 >= width || y1 >= height {
-        return Some("lies outside the image");
-    }
-    let far = x2 - x1 > 16.0 * width || y2 - y1 > 16.0 * height;
-    far.then_some("is over 16 times as large as its image")
+    let names = Names {
+        features: "roi_align: features",
+        boxes: "roi_align: boxes",
+        scale: "roi_align: scale",
+        output: "roi_align: output",
+        image: "roi_align: image of a box",
+    };
+    check_regions(&names, features, boxes, scale, output)
 }
 
 #[cfg(test)]

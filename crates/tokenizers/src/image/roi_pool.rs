@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use mmt_tensor::parallel::{contiguous, new_rows};
-use mmt_tensor::{Error, Real, Result, check_finite, check_index, check_not_empty, check_setting};
+use mmt_tensor::{Real, Result};
 use ndarray::{Array4, ArrayRef4};
 
-use super::roi_align::{ImageBox, fault};
+use super::regions::{Names, check_regions};
+use super::roi_align::ImageBox;
 
 /// The settings of [`roi_pool`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,17 +38,13 @@ pub struct RoiPool {
 /// Source: Girshick 2015, *Fast R-CNN*, section 2.1; the rounding is that of torchvision's `roi_pool`.
 ///
 /// # Errors
-/// [`Error::InvalidBox`] for a box without area, with a corner that is not finite, outside its image, or over 16 times as large
-/// as it;
-/// [`Error::IndexOutOfRange`] for an image that is not in the batch; [`Error::InvalidHyperparameter`] for a scale or an
-/// output that is not positive; [`Error::EmptyInput`] for no box or an empty map; [`Error::NonFinite`] for features that
-/// are not finite.
+/// Those of [`roi_align()`](super::roi_align::roi_align()), but for samples, which it does not take.
 pub fn roi_pool<R: Real>(
     features: &ArrayRef4<R>,
     boxes: &[ImageBox],
     settings: RoiPool,
 ) -> Result<Array4<R>> {
-    check(features, boxes, settings)?;
+    check_regions(&NAMES, features, boxes, settings.scale, settings.output)?;
     let (_, channels, rows, columns) = features.dim();
     let (high, wide) = settings.output;
     let bins: Vec<Bins> = boxes.iter().map(|b| Bins::new(b, settings, rows, columns)).collect();
@@ -65,6 +62,8 @@ pub fn roi_pool<R: Real>(
 
 /// Gradient of [`roi_pool`] with respect to the features, given these.
 ///
+/// `dy: [n, c, P_h, P_w]` → the shape of `features`
+///
 /// **eq-2.2-roi-pool, backward**
 /// ```math
 /// \bar F_{c,a,b} = \sum_{n,p,q} \bar y_{n,c,p,q}\, [(a, b) = m_{n,c,p,q}], \qquad
@@ -76,7 +75,8 @@ pub fn roi_pool<R: Real>(
 /// \frac{\partial y_{n,c,p,q}}{\partial F_{c,a,b}} = [(a, b) = m_{n,c,p,q}]
 /// ```
 /// Where several cells are equal, the first in row-major order takes the gradient, as in eq-0.10-max-pool. Bins share
-/// cells, also those of one box, and their gradients add up.
+/// cells, also those of one box, and their gradients add up. The sum over `n` is about the boxes of the image, and a bin without a
+/// cell has no `m`: it is zero whatever the map is, and hands nothing back.
 pub fn roi_pool_backward<R: Real>(
     features: &ArrayRef4<R>,
     boxes: &[ImageBox],
@@ -136,28 +136,13 @@ fn axis(low: i64, high: i64, bins: usize, size: usize) -> Vec<Range<usize>> {
     (0..count).map(edges).collect()
 }
 
-fn check<R: Real>(features: &ArrayRef4<R>, boxes: &[ImageBox], settings: RoiPool) -> Result<()> {
-    let at = "roi_pool: boxes";
-    check_not_empty("roi_pool: features", features)?;
-    let (batch, _, rows, columns) = features.dim();
-    if boxes.is_empty() {
-        return Err(Error::EmptyInput { at });
-    }
-    let RoiPool { scale, output: (high, wide) } = settings;
-    check_setting("roi_pool: scale", scale > 0.0 && scale.is_finite(), || {
-        format!("must be positive, got {scale}")
-    })?;
-    check_setting("roi_pool: output", high > 0 && wide > 0, || {
-        format!("needs at least one bin, got {high} x {wide}")
-    })?;
-    for (index, b) in boxes.iter().enumerate() {
-        check_index("roi_pool: image of a box", b.image, batch)?;
-        if let Some(why) = fault(b, columns as f64 / scale, rows as f64 / scale) {
-            return Err(Error::InvalidBox { at, index, why });
-        }
-    }
-    check_finite("roi_pool: features", features)
-}
+const NAMES: Names = Names {
+    features: "roi_pool: features",
+    boxes: "roi_pool: boxes",
+    scale: "roi_pool: scale",
+    output: "roi_pool: output",
+    image: "roi_pool: image of a box",
+};
 
 #[cfg(test)]
 mod tests {

@@ -51,6 +51,11 @@ pub struct VisualCost {
 /// samples (`8 · 64 n c_k`). Parameters count everything that is learned.
 ///
 /// Source: Kim, Son & Kim 2021, *ViLT*, section 2.2 and figure 1 (regions, grids, patches); the counting is that of eq-3-cost.
+///
+/// Patches that do not tile a picture are counted as far as they fit: it is [`patchify`](super::patch::patchify) that refuses them.
+///
+/// # Panics
+/// For patches of no pixel.
 pub fn visual_cost(kind: &VisualKind, [h, w, c]: [usize; 3], d: usize) -> VisualCost {
     match kind {
         VisualKind::Patch { patch } => {

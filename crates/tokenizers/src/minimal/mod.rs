@@ -111,7 +111,7 @@ impl<R: Real> MinimalEmbedding<R> {
             patches.push(all.select(Axis(0), &list));
             lists.push(list);
         }
-        let (v, project) = self.project.forward(&below(&patches)?)?;
+        let (v, project) = self.project.forward_owned(below(&patches)?)?;
         let words: Vec<usize> = texts.iter().map(|text| text.ids.len()).collect();
         let lengths = words.iter().zip(&lists).map(|(words, list)| words + 1 + list.len());
         let (rows, pictures) = (Ragged::of_lengths(lengths), images.iter().map(|image| image.dim().into()));
