@@ -203,7 +203,7 @@ pub fn compare(
 }
 
 /// Whether an array has to be there at a level.
-fn required(entry: &TensorEntry, level: u8) -> bool {
+pub fn required(entry: &TensorEntry, level: u8) -> bool {
     entry.required_at.strip_prefix('L').and_then(|l| l.parse::<u8>().ok()).is_some_and(|l| l <= level)
 }
 

@@ -209,8 +209,6 @@ bugs! {
     }
     NORM, Precision("f32") => {
         LnVarOnepass "ln_var_onepass" "E[x^2] - mean^2 in place of the centered variance";
-    }
-    NORM, Precision("f32") => {
         POnepassVar "p_onepass_var" "E[x^2] - mean^2 in place of the centered variance";
     }
     OPTIM, Precision("f32") => {

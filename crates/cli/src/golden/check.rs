@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use mmt_golden::bundle::Bundle;
-use mmt_golden::compare::{CaseReport, Settings, Verdict, compare};
+use mmt_golden::compare::{CaseReport, Settings, Verdict, compare, required};
 use mmt_golden::file::{self, FileError, Tensors};
 use mmt_golden::manifest::CaseEntry;
 use mmt_golden::report::Report;
@@ -73,7 +73,7 @@ pub enum Form {
 /// Runs the verb.
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
     let bundle = open(&args.bundle)?;
-    let cases = select(&bundle, &args.how.case)?;
+    let cases = chosen(&bundle, &args.how)?;
     if !args.got.is_dir() {
         return Err(Failure::new(Code::InvalidData, format!("{}: not a folder", args.got.display())));
     }
@@ -121,8 +121,6 @@ pub fn compare_all(
 
 /// Tells the result, and what the exit code is.
 pub fn tell(bundle: &Bundle, cases: Vec<CaseReport>, how: &How, terminal: &Terminal) -> Done {
-    let about = |case: &CaseReport| bundle.case(&case.id).is_some_and(|case| asked(case, how));
-    let cases: Vec<CaseReport> = cases.into_iter().filter(about).collect();
     let version = bundle.manifest.version.clone();
     let report = Report { version, profile: how.profile.name().to_string(), level: how.level, cases };
     let json = || report.json(&BTreeMap::new());
@@ -149,12 +147,23 @@ pub fn tell(bundle: &Bundle, cases: Vec<CaseReport>, how: &How, terminal: &Termi
     })
 }
 
+/// The cases of the level and of the profile whose names fit.
+pub fn chosen<'a>(bundle: &'a Bundle, how: &How) -> Result<Vec<&'a CaseEntry>, Failure> {
+    let mut cases = select(bundle, &how.case)?;
+    cases.retain(|case| asked(case, how));
+    if cases.is_empty() {
+        let (level, profile) = (how.level, how.profile.name());
+        let message = format!("no case that fits `{}` is one of L{level} in {profile}", how.case);
+        return Err(Failure::new(Code::NothingSelected, message));
+    }
+    Ok(cases)
+}
+
 /// Whether a case is one of the level and of the profile.
-pub fn asked(case: &CaseEntry, how: &How) -> bool {
-    let level = |required: &str| required.strip_prefix('L').and_then(|l| l.parse::<u8>().ok());
+fn asked(case: &CaseEntry, how: &How) -> bool {
     let results = || case.tensors.iter().filter(|t| t.class != "input");
-    let reached = results().filter_map(|t| level(&t.required_at)).any(|l| l <= how.level);
-    reached && results().any(|t| t.profiles.contains_key(how.profile.name()))
+    results().any(|t| required(t, how.level))
+        && results().any(|t| t.profiles.contains_key(how.profile.name()))
 }
 
 fn save(path: &Path, text: &str) -> Result<(), Failure> {

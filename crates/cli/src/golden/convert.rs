@@ -1,22 +1,21 @@
 //! Between the arrays of files and those of the naive backend, which shares nothing with the other crates.
 
 use mmt_buggy::{Data as Plain, Tensor};
+use mmt_golden::compute::is_result;
 use mmt_golden::file::{Data, Stored, Tensors};
 use ndarray::{ArrayD, IxDyn};
 
 /// What a program is given: the inputs, parameters, tables and gradients of outputs of a case, under short names.
 pub fn inputs(truth: &Tensors) -> mmt_buggy::Tensors {
-    let given = |key: &&str| ["in/", "param/", "buf/", "cot/"].iter().any(|section| key.starts_with(section));
-    plain(truth, given)
+    plain(truth, |key| !is_result(key))
 }
 
 /// What it has to answer, under short names.
 pub fn results(truth: &Tensors) -> mmt_buggy::Tensors {
-    let given = ["in/", "param/", "buf/", "cot/", "tol/"];
-    plain(truth, |key: &&str| !given.iter().any(|section| key.starts_with(section)))
+    plain(truth, |key| is_result(key) && !key.starts_with("tol/"))
 }
 
-fn plain(truth: &Tensors, wanted: impl Fn(&&str) -> bool) -> mmt_buggy::Tensors {
+fn plain(truth: &Tensors, wanted: impl Fn(&str) -> bool) -> mmt_buggy::Tensors {
     let short = truth.iter().filter_map(|(key, stored)| Some((key.strip_prefix("main/")?, stored)));
     short
         .filter(|(key, _)| wanted(key))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use mmt_golden::file::{self, Data};
-use mmt_golden::half::of_bf16;
+use mmt_golden::half::{of_bf16, of_f16};
 use mmt_golden::npy::{Npy, npz};
 use mmt_golden::together::write_together;
 use serde_json::json;
@@ -60,6 +60,7 @@ fn single(data: Data, all: bool) -> Data {
     match data {
         Data::F64(a) if all => Data::F32(a.mapv(|x| x as f32)),
         Data::Bf16(a) => Data::F32(a.mapv(|bits| of_bf16(bits) as f32)),
+        Data::F16(a) => Data::F32(a.mapv(|bits| of_f16(bits) as f32)),
         other => other,
     }
 }
@@ -70,6 +71,7 @@ fn array(data: Data) -> Npy {
         Data::F32(a) => Npy::F32(a),
         Data::I64(a) => Npy::I64(a),
         Data::Bool(a) => Npy::Bool(a),
-        Data::Bf16(a) | Data::F16(a) => Npy::F32(a.mapv(|bits| of_bf16(bits) as f32)),
+        Data::Bf16(a) => Npy::F32(a.mapv(|bits| of_bf16(bits) as f32)),
+        Data::F16(a) => Npy::F32(a.mapv(|bits| of_f16(bits) as f32)),
     }
 }

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use indicatif::ProgressBar;
+use mmt_golden::bundle::Bundle;
 use mmt_golden::compare::{CaseReport, Verdict};
 use mmt_golden::file::{self, reason};
 use mmt_golden::manifest::CaseEntry;
 
-use super::check::{How, asked, compare_all, tell};
-use super::{open, select};
+use super::check::{How, chosen, compare_all, tell};
+use super::open;
 use crate::failure::{Code, Done, Failure};
 use crate::terminal::Terminal;
 
@@ -38,29 +40,40 @@ const SKIP: i32 = 77;
 /// Runs the verb.
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
     let bundle = open(&args.bundle)?;
-    let mut cases = select(&bundle, &args.how.case)?;
-    cases.retain(|case| asked(case, &args.how));
+    let cases = chosen(&bundle, &args.how)?;
     let folder = std::env::temp_dir().join(format!("mmt-golden-run-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|error| Failure::unwritten(&folder, &error))?;
     let bar = terminal.progress(cases.len() as u64, "run");
+    let ended = compared(args, &bundle, &cases, &folder, &bar);
+    bar.finish_and_clear();
+    // What the commands wrote is of no use any more; if it stays, it is in the folder of temporary files.
+    let _ = fs::remove_dir_all(&folder);
+    let mut reports = ended?;
+    reports.sort_by(|a, b| a.id.cmp(&b.id));
+    tell(&bundle, reports, &args.how, terminal)
+}
+
+/// Runs the command for every case, and compares what it answered.
+fn compared(
+    args: &Args,
+    bundle: &Bundle,
+    cases: &[&CaseEntry],
+    folder: &Path,
+    bar: &ProgressBar,
+) -> Result<Vec<CaseReport>, Failure> {
     let mut reports = vec![];
-    for case in &cases {
-        reports.extend(answer(args, case, &folder)?);
+    for case in cases {
+        reports.extend(answer(args, case, folder)?);
         bar.inc(1);
     }
-    bar.finish_and_clear();
     let answered: Vec<&CaseEntry> =
-        cases.into_iter().filter(|case| reports.iter().all(|report| report.id != case.id)).collect();
+        cases.iter().copied().filter(|case| reports.iter().all(|report| report.id != case.id)).collect();
     let read = |case: &CaseEntry| {
         let path = folder.join(format!("{}.safetensors", case.id));
         path.exists().then(|| file::read(&path)).transpose()
     };
-    let compared = compare_all(&bundle, &answered, &args.how, &read);
-    // What the commands wrote is of no use any more; if it stays, it is in the folder of temporary files.
-    let _ = fs::remove_dir_all(&folder);
-    reports.extend(compared?);
-    reports.sort_by(|a, b| a.id.cmp(&b.id));
-    tell(&bundle, reports, &args.how, terminal)
+    reports.extend(compare_all(bundle, &answered, &args.how, &read)?);
+    Ok(reports)
 }
 
 /// Runs the command for a case; a report if it did not answer.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use mmt_golden::file::Data;
+use mmt_golden::file::{Data, Stored};
 use mmt_golden::manifest::{CaseEntry, TensorEntry};
 use mmt_golden::report::score;
 use mmt_golden::row::{Row, Tier};
@@ -96,11 +96,9 @@ pub fn show(args: &ShowArgs, terminal: &Terminal) -> Done {
             let failure = Failure::new(Code::NothingSelected, format!("no array `{wanted}`"));
             return Err(failure.hint(did_you_mean(wanted, names)));
         };
-        terminal.event(
-            "tensor",
-            json!({"key": key, "shape": stored.data.shape(), "numbers": numbers(&stored.data)}),
-        )?;
-        terminal.line(text(&stored.data))?;
+        terminal
+            .event("tensor", json!({"key": key, "shape": stored.data.shape(), "numbers": numbers(stored)}))?;
+        terminal.line(text(stored))?;
         return Ok(Code::Ok);
     }
     terminal.event("case", serde_json::to_value(case).unwrap_or(Value::Null))?;
@@ -128,23 +126,21 @@ fn line(tensor: &TensorEntry) -> String {
     format!("  {:<34} {dtype:<5} {shape:<18} {class:<6} {required_at}", key.trim_start_matches("main/"))
 }
 
-fn text(data: &Data) -> String {
-    match data {
+fn text(stored: &Stored) -> String {
+    match &stored.data {
         Data::F64(a) => format!("{a:.17e}"),
         Data::F32(a) => format!("{a:.9e}"),
-        Data::Bf16(a) | Data::F16(a) => format!("{a}"),
         Data::I64(a) => format!("{a}"),
         Data::Bool(a) => format!("{a}"),
+        Data::Bf16(_) | Data::F16(_) => format!("{:e}", stored.real::<f64>().unwrap_or_default()),
     }
 }
 
-fn numbers(data: &Data) -> Value {
-    match data {
-        Data::F64(a) => a.iter().copied().collect(),
-        Data::F32(a) => a.iter().copied().collect(),
-        Data::Bf16(a) | Data::F16(a) => a.iter().copied().collect(),
+fn numbers(stored: &Stored) -> Value {
+    match &stored.data {
         Data::I64(a) => a.iter().copied().collect(),
         Data::Bool(a) => a.iter().copied().collect(),
+        _ => stored.real::<f64>().unwrap_or_default().iter().copied().collect(),
     }
 }
 
