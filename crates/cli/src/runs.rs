@@ -2,13 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use mmt_fusion::topology::{Inputs, Sizes, parse};
-use mmt_lab::data::digits::Part;
+use mmt_fusion::topology::{Sizes, parse};
 use mmt_lab::net::known::{Known, expression, read};
 use mmt_lab::tasks::Task;
 use mmt_lab::training::Settings;
 use mmt_report::file;
-use mmt_tensor::Random;
 use serde_json::{Value, json};
 
 use crate::failure::{Code, Failure};
@@ -40,11 +38,6 @@ pub fn task(name: &str) -> Result<Task, Failure> {
     })
 }
 
-/// The shapes of two samples of a task.
-fn inputs(task: Task, sizes: &Sizes) -> Inputs {
-    task.draw::<f32>(2, Part::Train, &mut Random::seed(0)).shapes(task, sizes.width)
-}
-
 /// A topology for a task, by name or as an expression.
 pub fn topology(what: &str, task: Task, sizes: &Sizes) -> Result<Known, Failure> {
     let word = what.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
@@ -54,7 +47,7 @@ pub fn topology(what: &str, task: Task, sizes: &Sizes) -> Result<Known, Failure>
         let hint = did_you_mean(what, names.chain(own.iter().map(|m| m.name)));
         return Err(Failure::usage(format!("no topology is called `{what}`")).hint(hint));
     }
-    read(what, task, &inputs(task, sizes), sizes).map_err(|misfit| {
+    read(what, task, &task.example_shapes(2, sizes.width), sizes).map_err(|misfit| {
         let rest = &misfit.text[misfit.at.start..];
         let place = match rest {
             "" => "at the end of the text".to_string(),
@@ -161,7 +154,7 @@ fn from_json(value: &Value) -> Result<(String, Precision, Settings), String> {
     let sizes =
         Sizes { width: whole("width", 4096)?, heads: whole("heads", 4096)?, hidden: whole("hidden", 65536)? };
     parse(text("topology")?).map_err(|e| format!("`topology`: {e}"))?;
-    let known = read(text("topology")?, task, &inputs(task, &sizes), &sizes)
+    let known = read(text("topology")?, task, &task.example_shapes(2, sizes.width), &sizes)
         .map_err(|e| format!("`topology`: {e}"))?;
     let seed = value.get("seed").and_then(Value::as_u64).ok_or("`seed` is missing or not a whole number")?;
     let settings = Settings {

@@ -46,8 +46,13 @@ pub struct Batch<R> {
 
 /// `[CLS]` and the words of all questions.
 pub fn vocabulary() -> Vocabulary {
+    vocabulary_of(&Question::ALL.map(Question::text))
+}
+
+/// `[CLS]` and the words of all texts, in the order in which they come.
+pub(crate) fn vocabulary_of(texts: &[&str]) -> Vocabulary {
     let mut words = vec![CLS];
-    for word in Question::ALL.iter().flat_map(|q| q.text().split_whitespace()) {
+    for word in texts.iter().flat_map(|text| text.split_whitespace()) {
         if !words.contains(&word) {
             words.push(word);
         }

@@ -30,7 +30,7 @@ pub struct TrainConfig {
 }
 
 impl TrainConfig {
-    /// What `mmt tour` and `mmt train` begin with.
+    /// What `mmt tour` begins with.
     pub fn new(modalities: Modalities, steps: usize, seed: u64) -> Self {
         TrainConfig { modalities, steps, batch: 64, rate: 3e-3, weight_decay: 0.01, max_norm: 1.0, seed }
     }

@@ -3,7 +3,7 @@
 use mmt_fusion::topology::{parse, shapes};
 use mmt_lab::experiments::{Band, Outcome, Series};
 use mmt_lab::net::SIZES;
-use mmt_lab::stats::bootstrap;
+use mmt_lab::stats::{Estimate, bootstrap, mean};
 use mmt_report::experiment::Drawing;
 use mmt_report::figures::lines::{self, Axes, Scale, lines};
 use mmt_report::figures::scatter::{Point, scatter};
@@ -20,16 +20,20 @@ pub fn strings(list: &[&str]) -> Vec<String> {
     list.iter().map(|s| s.to_string()).collect()
 }
 
+/// The accuracy of every series with its interval.
+pub fn estimates(outcome: &Outcome) -> Vec<Estimate> {
+    outcome.series.iter().map(|s| bootstrap(&s.right())).collect()
+}
+
 /// Bars with their bands.
-pub fn accuracy(outcome: &Outcome) -> Drawing {
+pub fn accuracy(outcome: &Outcome, estimates: &[Estimate]) -> Drawing {
     let band_of = |s: &Series| {
         let claim = format!("accuracy of {}", s.name);
         let band: Option<&Band> = outcome.bands.iter().find(|band| band.claim == claim);
         band.map(|band| (band.low.unwrap_or(0.0), band.high.unwrap_or(1.0)))
     };
-    let bars: Vec<Bar> = (outcome.series.iter().enumerate())
-        .map(|(color, s)| {
-            let estimate = bootstrap(&s.right());
+    let bars: Vec<Bar> = (outcome.series.iter().zip(estimates).enumerate())
+        .map(|(color, (s, estimate))| {
             let (interval, seeds) = ((estimate.low, estimate.high), s.accuracies());
             Bar { name: s.name.clone(), color, accuracy: s.accuracy(), interval, seeds, band: band_of(s) }
         })
@@ -65,10 +69,9 @@ pub fn learning(outcome: &Outcome) -> Drawing {
     let line = |(color, s): (usize, &Series)| {
         let point = |i: usize| {
             let values: Vec<f64> = s.curves.iter().map(|curve| curve[i].1).collect();
-            let mean = values.iter().sum::<f64>() / values.len() as f64;
             let (low, high) =
                 (values.iter().copied().fold(1.0, f64::min), values.iter().copied().fold(0.0, f64::max));
-            [s.curves[0][i].0 as f64, mean, low, high]
+            [s.curves[0][i].0 as f64, mean(&values), low, high]
         };
         lines::Line { name: s.name.clone(), color, points: (0..s.curves[0].len()).map(point).collect() }
     };
@@ -81,7 +84,7 @@ pub fn learning(outcome: &Outcome) -> Drawing {
     });
     Drawing {
         rows: rows.collect(),
-        svg: lines(&all, &axes, &[], "Accuracy while training", "Accuracy over steps, one line per model."),
+        svg: lines(&all, &axes, "Accuracy while training", "Accuracy over steps, one line per model."),
         caption:
             "A flat stretch is a plateau and not an inability: what matters is where a line goes after it."
                 .to_string(),
@@ -90,10 +93,9 @@ pub fn learning(outcome: &Outcome) -> Drawing {
 }
 
 /// Cost and accuracy.
-pub fn cost(outcome: &Outcome) -> Drawing {
-    let points: Vec<Point> = (outcome.series.iter().enumerate())
-        .map(|(color, s)| {
-            let estimate = bootstrap(&s.right());
+pub fn cost(outcome: &Outcome, estimates: &[Estimate]) -> Drawing {
+    let points: Vec<Point> = (outcome.series.iter().zip(estimates).enumerate())
+        .map(|(color, (s, estimate))| {
             let (cost, interval) = (s.flops as f64 / 1e3, (estimate.low, estimate.high));
             Point { name: s.name.clone(), color, cost, accuracy: s.accuracy(), interval }
         })
@@ -116,9 +118,7 @@ pub fn topologies(outcome: &Outcome) -> Vec<Drawing> {
 
 fn drawn(s: &Series) -> Option<Drawing> {
     let parsed = parse(&s.topology).ok()?.topology;
-    let sample =
-        s.net.task.draw::<f32>(1, mmt_lab::data::digits::Part::Train, &mut mmt_tensor::Random::seed(0));
-    let shapes = shapes(&parsed, &sample.shapes(s.net.task, SIZES.width), &SIZES).ok()?;
+    let shapes = shapes(&parsed, &s.net.task.example_shapes(1, SIZES.width), &SIZES).ok()?;
     let svg = topology(&names(&parsed), &steps(&parsed, &shapes), &s.name, &s.topology);
     Some(Drawing { svg, caption: format!("{}: {}", s.name, s.topology), head: vec![], rows: vec![] })
 }

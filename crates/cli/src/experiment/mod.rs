@@ -117,8 +117,7 @@ fn chosen(ids: &[String]) -> Result<Vec<&'static Experiment>, Failure> {
 
 fn run_all(which: &Which, terminal: &Terminal) -> Done {
     let list = if which.all { EXPERIMENTS.iter().collect() } else { chosen(&which.ids)? };
-    terminal.only(Precision::F32, "experiment")?;
-    terminal.start(Precision::F32, "")?;
+    terminal.start_only(Precision::F32, "experiment")?;
     let count = if which.quick { 1 } else { u64::from(which.seeds) };
     let seeds = (0..count).map(|i| terminal.options.seed.wrapping_add(i)).collect();
     let plan = Plan { seeds };

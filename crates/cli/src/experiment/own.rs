@@ -32,7 +32,7 @@ fn plain_lines(title: &str, (across, up): (&str, &str), list: &[Line], logarithm
     });
     Drawing {
         rows: rows.collect(),
-        svg: lines(&all, &Axes { across, up, scale }, &[], title, title),
+        svg: lines(&all, &Axes { across, up, scale }, title, title),
         caption: title.to_string(),
         head: strings(&["line", across, up]),
     }

@@ -58,16 +58,16 @@ fn parts(outcome: &Outcome, plan: &Plan) -> Vec<Part> {
     };
     let mut parts = vec![];
     if !outcome.series.is_empty() {
-        let seeds = plan.seeds.len();
+        let (seeds, estimates) = (plan.seeds.len(), drawings::estimates(outcome));
         let about = "Right answers to samples that training never shows, with 95 % intervals from a bootstrap over the samples.";
-        parts.push(part("Accuracy", about, false, vec![drawings::accuracy(outcome)]));
+        parts.push(part("Accuracy", about, false, vec![drawings::accuracy(outcome, &estimates)]));
         let about = format!(
             "Accuracy on 500 of the test samples while training: the mean of {seeds} seed{} and their range.",
             if seeds == 1 { "" } else { "s" }
         );
         parts.push(part("Learning", &about, false, vec![drawings::learning(outcome)]));
         let about = "Operations of the products of the topology for one sample, forward, counted exactly (eq-3-cost).";
-        parts.push(part("Cost and accuracy", about, false, vec![drawings::cost(outcome)]));
+        parts.push(part("Cost and accuracy", about, false, vec![drawings::cost(outcome, &estimates)]));
     }
     let (examples, others): (Vec<_>, Vec<_>) =
         outcome.figures.iter().partition(|f| matches!(f, mmt_lab::experiments::Figure::Example(_)));

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use mmt_fusion::topology::{cost, shapes};
-use mmt_tensor::{Error, Random, Result, Tree, parallel};
+use mmt_tensor::{Error, Result, Tree, parallel};
 
 use super::Plan;
-use crate::data::digits::Part;
 use crate::net::known::read;
 use crate::net::{Net, SIZES};
 use crate::stats::mean;
@@ -96,12 +95,14 @@ impl Series {
 
     /// The mean accuracy without a modality.
     pub fn accuracy_without(&self, modality: &str) -> f64 {
-        let tests = self.without.iter().find(|(name, _)| **name == modality).map(|(_, tests)| tests);
-        tests.map_or(f64::NAN, |tests| mean(&tests.iter().map(Test::accuracy).collect::<Vec<_>>()))
+        self.without
+            .get(modality)
+            .map_or(f64::NAN, |tests| mean(&tests.iter().map(Test::accuracy).collect::<Vec<_>>()))
     }
 }
 
-fn mean_right(tests: &[Test]) -> Vec<f64> {
+/// Of every sample, the part of the tests in which its answer was right.
+pub(super) fn mean_right(tests: &[Test]) -> Vec<f64> {
     let count = tests.first().map_or(0, |test| test.right.len());
     let share = |i: usize| tests.iter().filter(|test| test.right[i]).count() as f64 / tests.len() as f64;
     (0..count).map(share).collect()
@@ -140,8 +141,7 @@ struct Trained {
 }
 
 fn settings(job: &Job) -> Result<Settings> {
-    let inputs = job.task.draw::<f32>(2, Part::Train, &mut Random::seed(0)).shapes(job.task, SIZES.width);
-    let known = read(&job.topology, job.task, &inputs, &SIZES)
+    let known = read(&job.topology, job.task, &job.task.example_shapes(2, SIZES.width), &SIZES)
         .map_err(|why| Error::InvalidHyperparameter { at: "experiment: topology", why: why.to_string() })?;
     Ok(Settings { drop: job.drop, ..Settings::new(job.task, known.topology, job.steps, 0) })
 }
@@ -182,9 +182,8 @@ fn series(job: &Job, trained: Vec<Trained>) -> Result<Series> {
     let Some(net) = nets.into_iter().next() else {
         return Err(Error::EmptyInput { at: "experiment: seeds" });
     };
-    let sample = job.task.draw::<f32>(1, Part::Train, &mut Random::seed(0));
     let topology = &net.program.topology;
-    let shapes = shapes(topology, &sample.shapes(job.task, SIZES.width), &SIZES).map_err(|e| e.error)?;
+    let shapes = shapes(topology, &job.task.example_shapes(1, SIZES.width), &SIZES).map_err(|e| e.error)?;
     let (_, all) = cost(topology, &shapes, &SIZES)?;
     Ok(Series {
         name: job.name.clone(),

@@ -2,11 +2,10 @@
 
 use mmt_tensor::Result;
 
-use super::jobs::{Job, Series, train_all};
+use super::jobs::{Job, Series, mean_right, train_all};
 use super::x1::{ALONE, job};
 use super::{Band, Experiment, Figure, Outcome, Plan, Watch};
 use crate::stats::bootstrap;
-use crate::training::test::Test;
 
 pub const EXPERIMENT: Experiment = Experiment {
     id: "x7-missing-modality",
@@ -32,7 +31,7 @@ fn run(plan: &Plan, watch: Watch) -> Result<Outcome> {
     for pair in series.chunks(2) {
         let (plain, dropped) = (&pair[0], &pair[1]);
         for modality in ALONE {
-            let [before, after] = [plain, dropped].map(|series| missing(series, modality));
+            let [before, after] = [plain, dropped].map(|series| mean_right(&series.without[modality]));
             let claim = |what: &str| format!("{}: {what} {modality}", plain.name);
             let band = Band::part(&claim("accuracy without"), 0.0, Some(0.65), None);
             outcome.bands.push(Band { measured: bootstrap(&after), ..band });
@@ -47,13 +46,6 @@ fn run(plan: &Plan, watch: Watch) -> Result<Outcome> {
     outcome.figures.push(figure(&series));
     outcome.series = series;
     Ok(outcome)
-}
-
-/// The part of the seeds in which each sample was answered without a modality.
-fn missing(series: &Series, modality: &str) -> Vec<f64> {
-    let tests: &Vec<Test> = &series.without[modality];
-    let share = |i: usize| tests.iter().filter(|test| test.right[i]).count() as f64 / tests.len() as f64;
-    (0..tests[0].right.len()).map(share).collect()
 }
 
 fn figure(series: &[Series]) -> Figure {

@@ -5,8 +5,9 @@ use std::fmt;
 use std::ops::Range;
 
 use mmt_fusion::topology::{Inputs, Node, Sequence, Shape, Sizes, Topology, cost, parse, shapes};
-use mmt_tensor::Real;
+use mmt_tensor::{Random, Real};
 
+use crate::data::digits::Part;
 use crate::tasks::{Modality, Samples, Task};
 
 /// Name and expression, in letters: those of [`Modality::letter`].
@@ -149,6 +150,13 @@ fn in_names_of(topology: &Topology, task: Task) -> Topology {
     Topology::new(nodes.collect(), topology.outputs().to_vec()).expect("the same references")
 }
 
+impl Task {
+    /// The shapes of all modalities of the first `count` samples of seed 0, after their embedding.
+    pub fn example_shapes(self, count: usize, width: usize) -> Inputs {
+        self.draw::<f32>(count, Part::Train, &mut Random::seed(0)).shapes(self, width)
+    }
+}
+
 impl<R: Real> Samples<R> {
     /// The shapes of all modalities after their embedding.
     pub fn shapes(&self, task: Task, width: usize) -> Inputs {
@@ -159,10 +167,7 @@ impl<R: Real> Samples<R> {
 
 #[cfg(test)]
 mod tests {
-    use mmt_tensor::Random;
-
     use super::*;
-    use crate::data::digits::Part;
     use crate::net::SIZES;
 
     fn try_read(what: &str, task: Task) -> Result<Known, Misfit> {

@@ -51,6 +51,7 @@ pub struct NetTape<R> {
     pub norms: Vec<LayerNormTape<R>>,
     /// Of the head.
     pub head: LinearTape<R>,
+    pools: Vec<Pool>,
 }
 
 impl<R: Real> Net<R> {
@@ -95,13 +96,14 @@ impl<R: Real> Net<R> {
         let mut mean = Array2::zeros((samples.count(), self.head.weight.nrows()));
         let share = R::of(1.0) / R::of(ys.len() as f64);
         let mut norms = vec![];
-        for ((y, pool), norm) in ys.iter().zip(self.pools(&program)?).zip(&self.norms) {
+        let pools = self.pools(&program)?;
+        for ((y, pool), norm) in ys.iter().zip(&pools).zip(&self.norms) {
             let (z, tape) = norm.forward(&pool.gather(y))?;
             mean.scaled_add(share, &pool.means(&z));
             norms.push(tape);
         }
         let (scores, head) = self.head.forward(&mean)?;
-        Ok((scores, NetTape { embed, program, norms, head }))
+        Ok((scores, NetTape { embed, program, norms, head, pools }))
     }
 
     /// Adds the gradients of all parameters, given that of the scores; words and pictures have none.
@@ -111,9 +113,8 @@ impl<R: Real> Net<R> {
     pub fn backward(&self, samples: &Samples<R>, tape: &NetTape<R>, dscores: &ArrayRef2<R>, grad: &mut Self) {
         let dmean = self.head.backward(&tape.head, dscores, &mut grad.head);
         let dmean = dmean * (R::of(1.0) / R::of(self.norms.len() as f64));
-        let pools = self.pools(&tape.program).expect("as in the forward");
         let mut dys = vec![];
-        for (i, pool) in pools.iter().enumerate() {
+        for (i, pool) in tape.pools.iter().enumerate() {
             let dz = pool.means_backward(&dmean);
             let dgathered = self.norms[i].backward(&tape.norms[i], &dz, &mut grad.norms[i]);
             dys.push(pool.scatter(&dgathered));

@@ -7,6 +7,7 @@ use mmt_tensor::{Error, Real, Result};
 use ndarray::{Array2, ArrayRef2, Axis};
 
 /// Which rows of an output each sample is read from.
+#[derive(Clone, Debug)]
 pub struct Pool {
     tokens: usize,
     rows: Vec<Range<usize>>,

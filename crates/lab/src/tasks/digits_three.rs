@@ -12,7 +12,7 @@ use ndarray::Array3;
 use super::digits_spoken::voices;
 use super::questions::{pictures, sentences};
 use super::{Form, Modality, Samples};
-use crate::batch::CLS;
+use crate::batch::vocabulary_of;
 use crate::data::digits::{self, Part};
 use crate::data::spoken::{BANDS, FRAMES};
 
@@ -32,8 +32,7 @@ pub fn modalities() -> Vec<Modality> {
 }
 
 fn vocabulary() -> Vocabulary {
-    let words = [CLS, "which", "digit", "is", "seen", "heard", "larger", "smaller"];
-    Vocabulary::new(words.to_vec()).expect("different words")
+    vocabulary_of(&QUESTIONS)
 }
 
 pub fn draw<R: Real>(count: usize, part: Part, random: &mut Random) -> Samples<R> {

@@ -9,7 +9,7 @@ use ndarray::{Array3, Array4, Axis, stack};
 use super::{Form, Modality, Samples, Tokens};
 use crate::batch::{CLS, vocabulary};
 use crate::data::digits::Part;
-use crate::data::digits_qa::{self, Example, Question};
+use crate::data::digits_qa::{self, Example};
 
 pub const KINDS: [&str; 4] = ["left", "right", "larger", "smaller"];
 
@@ -35,12 +35,8 @@ pub fn of_questions<R: Real>(examples: &[Example]) -> Samples<R> {
         inputs: inputs.into_iter().map(|(name, tokens)| (name.to_string(), tokens)).collect(),
         missing: BTreeMap::new(),
         answers: examples.iter().map(|e| e.answer()).collect(),
-        kinds: examples.iter().map(|e| kind(e.question)).collect(),
+        kinds: examples.iter().map(|e| e.question as usize).collect(),
     }
-}
-
-fn kind(question: Question) -> usize {
-    Question::ALL.iter().position(|q| *q == question).expect("one of four")
 }
 
 /// `[CLS]` and the words of every text.

@@ -35,7 +35,7 @@ impl Test {
 }
 
 /// Samples that training never shows: other handwriting, other speakers.
-pub fn test_samples<R: Real>(task: Task, count: usize, seed: u64) -> Vec<Samples<R>> {
+fn test_samples<R: Real>(task: Task, count: usize, seed: u64) -> Vec<Samples<R>> {
     let random = &mut Random::seed(seed);
     let size = |i: usize| BATCH.min(count - i * BATCH);
     (0..count.div_ceil(BATCH)).map(|i| task.draw(size(i), Part::Test, random)).collect()

@@ -81,15 +81,11 @@ impl Frame {
     }
 }
 
-/// One line per name, named at their ends. `marks` are horizontal lines with words.
-pub fn lines(lines: &[Line], axes: &Axes, marks: &[(f64, String)], title: &str, description: &str) -> String {
+/// One line per name, named at their ends.
+pub fn lines(lines: &[Line], axes: &Axes, title: &str, description: &str) -> String {
     let frame = Frame::new(lines, axes.scale);
     let mut svg = Svg::new(WIDTH, frame.height, title, description);
     grid(&mut svg, &frame, axes);
-    for (value, words) in marks {
-        svg.line("mark", (LEFT, frame.y(*value)), (WIDTH - RIGHT, frame.y(*value)));
-        svg.text("mark-name", (LEFT + 6.0, frame.y(*value) - 5.0), Anchor::Start, words);
-    }
     for line in lines.iter().filter(|line| line.points.iter().any(|p| p[2] < p[3])) {
         let there = line.points.iter().map(|p| (frame.x(p[0]), frame.y(p[2])));
         let back = line.points.iter().rev().map(|p| (frame.x(p[0]), frame.y(p[3])));
