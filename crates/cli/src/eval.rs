@@ -3,7 +3,7 @@
 use mmt_golden::file;
 use mmt_lab::Trainable;
 use mmt_lab::net::Net;
-use mmt_lab::stats::interval;
+use mmt_lab::stats::Estimate;
 use mmt_lab::tasks::Task;
 use mmt_lab::training::Settings;
 use mmt_lab::training::checkpoint::{load, restore};
@@ -75,8 +75,7 @@ pub fn trained<R: Trainable>(run: &Run) -> Result<Net<R>, Failure> {
 
 /// How many answers were right, and of which kind.
 pub fn tell(test: &Test, task: Task, terminal: &Terminal) -> Result<(), Failure> {
-    let (accuracy, count) = (test.accuracy(), test.right.len());
-    let (low, high) = interval(accuracy, count);
+    let (Estimate { mean: accuracy, low, high }, count) = (test.estimate(), test.right.len());
     let each: Vec<(&str, f64)> =
         task.kinds().iter().enumerate().map(|(i, kind)| (*kind, test.accuracy_of(i))).collect();
     let by_kind: Map<String, _> = each.iter().map(|(kind, part)| (kind.to_string(), json!(part))).collect();

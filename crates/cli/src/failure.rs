@@ -106,6 +106,13 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// A training of an experiment diverged, or something in it does not fit together.
+impl From<mmt_lab::experiments::Failed> for Failure {
+    fn from(failed: mmt_lab::experiments::Failed) -> Self {
+        Failure::usage(failed.to_string())
+    }
+}
+
 /// A computation refuses its input: the typed error in its own words.
 impl From<mmt_tensor::Error> for Failure {
     fn from(error: mmt_tensor::Error) -> Self {

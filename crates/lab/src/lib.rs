@@ -23,6 +23,7 @@ mod trainable;
 pub mod training;
 pub mod visit_study;
 pub mod visual_study;
+pub mod voice_study;
 pub mod warm_up;
 pub mod word_study;
 pub mod words;

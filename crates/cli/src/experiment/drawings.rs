@@ -3,7 +3,7 @@
 use mmt_fusion::topology::{parse, shapes};
 use mmt_lab::experiments::{Band, Outcome, Series};
 use mmt_lab::net::SIZES;
-use mmt_lab::stats::{Estimate, bootstrap, mean};
+use mmt_lab::stats::{Estimate, accuracy as accuracy_of, mean};
 use mmt_report::experiment::Drawing;
 use mmt_report::figures::lines::{self, Axes, Scale, lines};
 use mmt_report::figures::scatter::{Point, scatter};
@@ -22,7 +22,7 @@ pub fn strings(list: &[&str]) -> Vec<String> {
 
 /// The accuracy of every series with its interval.
 pub fn estimates(outcome: &Outcome) -> Vec<Estimate> {
-    outcome.series.iter().map(|s| bootstrap(&s.right())).collect()
+    outcome.series.iter().map(|s| accuracy_of(&s.values(), s.pictures())).collect()
 }
 
 /// Bars with their bands.
@@ -118,7 +118,7 @@ pub fn topologies(outcome: &Outcome) -> Vec<Drawing> {
 
 fn drawn(s: &Series) -> Option<Drawing> {
     let parsed = parse(&s.topology).ok()?.topology;
-    let shapes = shapes(&parsed, &s.net.task.example_shapes(1, SIZES.width), &SIZES).ok()?;
+    let shapes = shapes(&parsed, &s.nets.first()?.task.example_shapes(1, SIZES.width), &SIZES).ok()?;
     let svg = topology(&names(&parsed), &steps(&parsed, &shapes), &s.name, &s.topology);
     Some(Drawing { svg, caption: format!("{}: {}", s.name, s.topology), head: vec![], rows: vec![] })
 }

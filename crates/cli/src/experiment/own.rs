@@ -54,7 +54,8 @@ fn sides(layers: &[Vec<(String, f64, f64)>]) -> Drawing {
     Drawing {
         rows: rows.collect(),
         svg: shares(&all, title, "Mean attention of the class token to the left and to the right digit."),
-        caption: "early-concat, first seed: mean weights of the class token over 500 questions. One layer reads the question, the next one looks.".to_string(),
+        caption: "early-concat: mean weights of the class token over 500 questions and all seeds."
+            .to_string(),
         head: strings(&["layer", "question", "left digit", "right digit"]),
     }
 }

@@ -49,6 +49,12 @@ pub fn write(
     Ok(path)
 }
 
+/// What the intervals of the accuracies are about.
+const ABOUT_ONE: &str = "Right answers to samples that training never shows, with 95 % intervals from a bootstrap over the pictures of \
+                         the test: samples that share one are not independent. How another seed would end is not in them.";
+const ABOUT_SEVERAL: &str = "Right answers to samples that training never shows, with 95 % intervals from a bootstrap over the seeds \
+                             and the pictures of the test: samples that share one are not independent.";
+
 fn parts(outcome: &Outcome, plan: &Plan) -> Vec<Part> {
     let part = |title: &str, about: &str, small: bool, drawings: Vec<Drawing>| Part {
         title: title.to_string(),
@@ -59,7 +65,7 @@ fn parts(outcome: &Outcome, plan: &Plan) -> Vec<Part> {
     let mut parts = vec![];
     if !outcome.series.is_empty() {
         let (seeds, estimates) = (plan.seeds.len(), drawings::estimates(outcome));
-        let about = "Right answers to samples that training never shows, with 95 % intervals from a bootstrap over the samples.";
+        let about = if seeds == 1 { ABOUT_ONE } else { ABOUT_SEVERAL };
         parts.push(part("Accuracy", about, false, vec![drawings::accuracy(outcome, &estimates)]));
         let about = format!(
             "Accuracy on 500 of the test samples while training: the mean of {seeds} seed{} and their range.",

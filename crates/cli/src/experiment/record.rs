@@ -15,21 +15,26 @@ pub struct Record {
     json: Value,
 }
 
-/// `91.4 %`, `90.1 to 92.6 %`, `at least 84 %`: the second one is empty where nothing was left to chance.
+/// `91.4 %`, `90.1 to 92.6 %`, `at least 84 %`: the second one is that of each seed where there is no interval, and empty where
+/// nothing was left to chance.
 pub fn words(band: &Band) -> (String, String, String) {
     let (scale, unit) = if band.percent { (100.0, " %") } else { (1.0, "") };
     let digits = if band.percent { 1 } else { 3 };
     let number = |x: f64| format!("{:.digits$}", scale * x);
     let limit = |x: f64| format!("{}{unit}", (1e6 * scale * x).round() / 1e6);
     let measured = format!("{}{unit}", number(band.measured.mean));
+    let each: Vec<String> = band.each.iter().map(|&x| number(x)).collect();
     let interval = if band.measured.low < band.measured.high {
         format!("{} to {}{unit}", number(band.measured.low), number(band.measured.high))
+    } else if each.len() > 1 {
+        format!("seeds: {}{unit}", each.join(", "))
     } else {
         String::new()
     };
     let limits = match (band.low, band.high) {
         (Some(low), Some(high)) => format!("{} to {}", limit(low), limit(high)),
-        (Some(0.0), None) if band.whole_interval => "all of the interval above 0".to_string(),
+        (Some(0.0), None) if band.order => "interval above 0".to_string(),
+        (Some(low), None) if band.order => format!("at least {}, interval above 0", limit(low)),
         (Some(low), None) => format!("at least {}", limit(low)),
         (None, Some(high)) => format!("at most {}", limit(high)),
         (None, None) => String::new(),
@@ -109,7 +114,7 @@ fn model(s: &Series) -> Value {
 fn verdict(band: &Band) -> Value {
     let (measured, interval, limits) = words(band);
     json!({
-        "claim": band.claim, "measured": band.measured.mean, "interval": [band.measured.low, band.measured.high],
+        "claim": band.claim, "measured": band.measured.mean, "interval": [band.measured.low, band.measured.high], "each": band.each,
         "low": band.low, "high": band.high, "holds": band.holds(), "measured_in_words": measured,
         "interval_in_words": interval, "band": limits,
     })

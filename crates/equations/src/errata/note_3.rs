@@ -122,6 +122,17 @@ pub(super) const ROWS: &[Erratum] = &[
         as_corrected: cheaper_beyond_a_length,
     },
     Erratum {
+        id: "E6-2",
+        section: "6.1",
+        claim: "a bottleneck lifts performance",
+        correction: "not by itself: with one fused layer it is late fusion, and a sum of scores can tell whether two bits differ \
+                     in three of four cases at most; two fused layers can do more, and how much is a matter of the data",
+        source: "eq-3-mbt-delay; counted over all signs of two scores",
+        equation: "eq-3-mbt-delay",
+        as_written: lifts_by_itself,
+        as_corrected: lifts_from_two_layers_on,
+    },
+    Erratum {
         id: "E6-3",
         section: "6.1",
         claim: "modalities exchange information in every layer with a bottleneck",
@@ -377,6 +388,33 @@ fn crosses(fused: usize) -> Result<bool> {
         Ok(model.forward(&inputs)?.0.remove(0))
     };
     Ok(run(&b)? != run(&(&b * -1.0))?)
+}
+
+/// The most of the four pairs of bits for which a sum of two scores tells whether the bits differ.
+fn most_by_sums() -> usize {
+    let scores = [-2, -1, 1, 2];
+    let pairs = scores.iter().flat_map(|&zero| scores.map(|one| [zero, one]));
+    let right = |a: [i32; 2], b: [i32; 2]| {
+        let told = |(i, j): &(usize, usize)| (a[*i] + b[*j] > 0) == (i != j);
+        [(0, 0), (0, 1), (1, 0), (1, 1)].iter().filter(|pair| told(pair)).count()
+    };
+    pairs.clone().flat_map(|a| pairs.clone().map(move |b| right(a, b))).max().unwrap_or(0)
+}
+
+fn lifts_by_itself() -> Outcome {
+    let (crosses, most) = (crosses(1).map_err(text)?, most_by_sums());
+    judge(
+        crosses || most == 4,
+        format!("one fused layer sums scores: {most} of 4 pairs of bits are told right"),
+    )
+}
+
+fn lifts_from_two_layers_on() -> Outcome {
+    let (crosses, most) = (crosses(2).map_err(text)?, most_by_sums());
+    judge(
+        crosses && most == 3,
+        format!("B reaches A in the second fused layer; sums tell {most} of 4 pairs right"),
+    )
 }
 
 fn one_fused_layer() -> Outcome {

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use mmt_fusion::topology::{cost, shapes};
-use mmt_tensor::{Error, Result, Tree, parallel};
+use mmt_tensor::{Error, Tree, parallel};
 
 use super::Plan;
+use super::failed::{Failed, Result};
 use crate::net::known::read;
 use crate::net::{Net, SIZES};
 use crate::stats::mean;
 use crate::tasks::Task;
 use crate::training::test::{Test, test};
-use crate::training::{Settings, begin, go_on};
+use crate::training::{Diverged, Settings, Trainer, begin, go_on};
 
 /// Called with the steps that were taken since the last call, from any thread.
 pub type Watch<'a> = &'a (dyn Fn(usize) + Sync);
@@ -73,14 +74,24 @@ pub struct Series {
     pub tests: Vec<Test>,
     /// By the modality that is left out, from each seed.
     pub without: BTreeMap<&'static str, Vec<Test>>,
-    /// The net of the first seed.
-    pub net: Net<f32>,
+    /// From each seed.
+    pub nets: Vec<Net<f32>>,
 }
 
 impl Series {
-    /// Of every sample of the test, the part of the seeds in which its answer was right.
-    pub fn right(&self) -> Vec<f64> {
-        mean_right(&self.tests)
+    /// From each seed, 1 for every right answer and 0 for every wrong one.
+    pub fn values(&self) -> Vec<Vec<f64>> {
+        self.tests.iter().map(Test::values).collect()
+    }
+
+    /// The same without a modality.
+    pub fn values_without(&self, modality: &str) -> Vec<Vec<f64>> {
+        self.without.get(modality).map_or(vec![], |tests| tests.iter().map(Test::values).collect())
+    }
+
+    /// The pictures of every sample of the test, the same for all seeds.
+    pub fn pictures(&self) -> &[Vec<usize>] {
+        self.tests.first().map_or(&[], |test| &test.pictures)
     }
 
     /// The mean accuracy.
@@ -101,17 +112,10 @@ impl Series {
     }
 }
 
-/// Of every sample, the part of the tests in which its answer was right.
-pub(super) fn mean_right(tests: &[Test]) -> Vec<f64> {
-    let count = tests.first().map_or(0, |test| test.right.len());
-    let share = |i: usize| tests.iter().filter(|test| test.right[i]).count() as f64 / tests.len() as f64;
-    (0..count).map(share).collect()
-}
-
 /// Trains every job from every seed.
 ///
 /// # Errors
-/// A topology that does not fit; a training that diverges.
+/// A topology that does not fit; [`Failed::Diverged`] for the first of all trainings that diverge, the longest ones first.
 pub fn train_all(jobs: &[Job], plan: &Plan, watch: Watch) -> Result<Vec<Series>> {
     let seeds = &plan.seeds;
     let settings = jobs.iter().map(settings).collect::<Result<Vec<_>>>()?;
@@ -119,12 +123,12 @@ pub fn train_all(jobs: &[Job], plan: &Plan, watch: Watch) -> Result<Vec<Series>>
     let mut order: Vec<(usize, usize)> =
         (0..jobs.len()).flat_map(|job| (0..seeds.len()).map(move |seed| (job, seed))).collect();
     order.sort_by_key(|&(job, _)| std::cmp::Reverse(jobs[job].steps));
-    let trained = parallel::try_map(order.len(), COST, |i| {
+    let trained = parallel::map(order.len(), COST, |i| {
         let (job, seed) = order[i];
         let settings = Settings { seed: seeds[seed], ..settings[job].clone() };
         Ok((order[i], one(&jobs[job], &settings, watch)?))
-    })?;
-    let mut trained: BTreeMap<(usize, usize), Trained> = trained.into_iter().collect();
+    });
+    let mut trained: BTreeMap<(usize, usize), Trained> = trained.into_iter().collect::<Result<_>>()?;
     (0..jobs.len())
         .map(|job| {
             let own = (0..seeds.len()).map(|seed| trained.remove(&(job, seed)).expect("trained"));
@@ -149,13 +153,17 @@ fn settings(job: &Job) -> Result<Settings> {
 fn one(job: &Job, settings: &Settings, watch: Watch) -> Result<Trained> {
     let mut trainer = begin::<f32>(settings)?;
     let (every, mut curve, mut failed) = (settings.steps.div_ceil(POINTS).max(1), vec![], Ok(()));
+    let tested = |trainer: &Trainer<f32>, samples: usize, hidden: &[&str]| {
+        let result = test(&trainer.net, samples, TEST, hidden);
+        result.map_err(|error| diverged(job, settings, after(trainer, error)))
+    };
     let done = go_on(&mut trainer, |trainer| {
         let step = trainer.log.len();
         if !step.is_multiple_of(every) && step != settings.steps {
             return ControlFlow::Continue(());
         }
         let since = curve.last().map_or(0, |(step, _)| *step);
-        match test(&trainer.net, CURVE_SAMPLES.min(job.test), TEST, &[]) {
+        match tested(trainer, CURVE_SAMPLES.min(job.test), &[]) {
             Ok(test) => curve.push((step, test.accuracy())),
             Err(error) => failed = Err(error),
         }
@@ -163,10 +171,20 @@ fn one(job: &Job, settings: &Settings, watch: Watch) -> Result<Trained> {
         if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     failed?;
-    done.map_err(|diverged| diverged.error)?;
-    let all = test(&trainer.net, job.test, TEST, &[])?;
-    let without = job.without.iter().map(|&m| Ok((m, test(&trainer.net, job.test, TEST, &[m])?)));
+    done.map_err(|stopped| diverged(job, settings, stopped))?;
+    let all = tested(&trainer, job.test, &[])?;
+    let without = job.without.iter().map(|&m| Ok((m, tested(&trainer, job.test, &[m])?)));
     Ok(Trained { curve, test: all, without: without.collect::<Result<_>>()?, net: trainer.net })
+}
+
+/// Numbers that were finite when the last step was taken, and in a test are not any more.
+fn after(trainer: &Trainer<f32>, error: Error) -> Diverged {
+    let rate = trainer.log.last().map_or(0.0, |step| step.rate);
+    Diverged { step: trainer.log.len(), error, rate }
+}
+
+fn diverged(job: &Job, settings: &Settings, diverged: Diverged) -> Failed {
+    Failed::Diverged { name: job.name.clone(), seed: settings.seed, diverged }
 }
 
 fn series(job: &Job, trained: Vec<Trained>) -> Result<Series> {
@@ -179,8 +197,8 @@ fn series(job: &Job, trained: Vec<Trained>) -> Result<Series> {
         }
         nets.push(one.net);
     }
-    let Some(net) = nets.into_iter().next() else {
-        return Err(Error::EmptyInput { at: "experiment: seeds" });
+    let Some(net) = nets.first() else {
+        return Err(Error::EmptyInput { at: "experiment: seeds" }.into());
     };
     let topology = &net.program.topology;
     let shapes = shapes(topology, &job.task.example_shapes(1, SIZES.width), &SIZES).map_err(|e| e.error)?;
@@ -193,6 +211,48 @@ fn series(job: &Job, trained: Vec<Trained>) -> Result<Series> {
         curves,
         tests,
         without,
-        net,
+        nets,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(name: &str) -> Job {
+        Job::new(name, Task::TwoBits, 3, 40)
+    }
+
+    #[test]
+    fn a_training_that_diverges_says_which_and_when() {
+        let wild = |steps: usize| {
+            let job = Job { steps, ..job("late") };
+            let settings = Settings { rate: 1e30, seed: 7, ..settings(&job).unwrap() };
+            one(&job, &settings, &|_| {}).err().unwrap().to_string()
+        };
+        // In a test after a step, and in a step: with sixty steps every fourth one is followed by a test.
+        let expected = "late, seed 7: the training diverges in step 1, at a rate of ";
+        assert!(wild(3).starts_with(expected), "{}", wild(3));
+        let expected = "late, seed 7: the training diverges in step 2, at a rate of ";
+        assert!(wild(60).starts_with(expected), "{}", wild(60));
+    }
+
+    #[test]
+    fn every_job_is_trained_from_every_seed() {
+        let plan = Plan { seeds: vec![1, 2] };
+        let jobs = [Job { without: vec!["t"], ..job("late") }, Job { steps: 5, ..job("early-concat") }];
+        let all = train_all(&jobs, &plan, &|_| {}).unwrap();
+        assert_eq!(all.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["late", "early-concat"]);
+        for series in &all {
+            assert_eq!([series.tests.len(), series.curves.len(), series.nets.len()], [2; 3]);
+            assert_eq!(series.values()[1].len(), series.pictures().len());
+            assert_eq!(series.accuracies()[0], mean(&series.values()[0]));
+        }
+        assert_eq!(all[0].values_without("t").len(), 2);
+        assert!(all[1].values_without("t").is_empty() && all[1].accuracy_without("t").is_nan());
+        let one = train_all(&jobs[..1], &Plan { seeds: vec![2] }, &|_| {}).unwrap();
+        assert_eq!(one[0].tests[0], all[0].tests[1]);
+        let none = train_all(&jobs, &Plan { seeds: vec![] }, &|_| {}).unwrap_err();
+        assert_eq!(none.to_string(), "experiment: seeds: empty");
+    }
 }

@@ -1,8 +1,11 @@
 //! Claims as runnable experiments: data, protocol, bands.
 
 mod bands;
+mod failed;
 mod identities;
 mod jobs;
+#[cfg(test)]
+mod made_up;
 mod outcome;
 mod sides;
 mod x1;
@@ -12,9 +15,8 @@ mod x22;
 mod x7;
 mod x9;
 
-use mmt_tensor::Result;
-
 pub use bands::Band;
+pub use failed::{Failed, Result};
 pub use jobs::{Curve, Series, Watch};
 pub use outcome::{Example, Figure, Line, Outcome, Table};
 

@@ -52,6 +52,15 @@ fn of_class_token(look: &Look) -> (f64, f64) {
     sides(&patches)
 }
 
+/// The means over several nets.
+pub fn mean_shares(each: &[Shares]) -> Shares {
+    let parts = each.len() as f64;
+    let layers = each.iter().map(Vec::len).min().unwrap_or(0);
+    let add = |sum: (f64, f64), (left, right): (f64, f64)| (sum.0 + left / parts, sum.1 + right / parts);
+    let layer = |l: usize| [0, 1, 2, 3].map(|q| each.iter().fold((0.0, 0.0), |sum, s| add(sum, s[l][q])));
+    (0..layers).map(layer).collect()
+}
+
 /// The shares as a figure.
 pub fn figure(shares: &Shares) -> Figure {
     let layer = |layer: &[(f64, f64); 4]| {

@@ -1,10 +1,10 @@
 //! `x12-bottleneck`: what a bottleneck saves, exactly, and what it can and cannot express.
 
 use mmt_fusion::topology::{Cost, Inputs, Program, Sizes, cost, counted, parse, shapes};
-use mmt_tensor::{Ragged, Random, Result};
+use mmt_tensor::{Ragged, Random};
 
 use super::jobs::{Job, train_all};
-use super::{Band, Experiment, Figure, Line, Outcome, Plan, Table, Watch};
+use super::{Band, Experiment, Figure, Line, Outcome, Plan, Result, Table, Watch};
 use crate::tasks::Task;
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -186,11 +186,32 @@ fn growth() -> Result<Figure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiments::made_up;
 
     #[test]
     fn costs_are_counted_as_predicted() {
         let outcome = costs().unwrap();
         assert!(outcome.holds(), "{:?}", outcome.bands);
+    }
+
+    #[test]
+    fn claims_fail_where_they_are_wrong() {
+        let red = |wrong: &str, accuracy: f64| {
+            let fused = |f: usize| TOKENS.map(|t| (name(f, t), if f == 1 { 0.5 } else { 0.99 }));
+            let first = [("full attention".to_string(), 1.0), ("no interaction".to_string(), 0.5)];
+            let models: Vec<(String, f64)> =
+                first.into_iter().chain(FUSED.into_iter().flat_map(fused)).collect();
+            let own = |(name, x): &(String, f64)| {
+                made_up::series(name, &[if name == wrong { accuracy } else { *x }])
+            };
+            let outcome = Outcome { series: models.iter().map(own).collect(), ..Outcome::default() };
+            made_up::failed(&Outcome { bands: abilities(&outcome), ..Outcome::default() })
+        };
+        assert!(red("", 0.0).is_empty());
+        assert_eq!(red("full attention", 0.89), ["accuracy of full attention"]);
+        assert_eq!(red("no interaction", 0.57), ["accuracy of no interaction"]);
+        assert_eq!(red("1 token, 1 layer", 0.9), ["accuracy of 1 token, 1 layer"]);
+        assert_eq!(red("4 tokens, 2 layers", 0.5), ["accuracy of 4 tokens, 2 layers"]);
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use mmt_blocks::depth::DepthProbe;
 use mmt_blocks::{Activation, AttentionKind, Block, BlockConfig, Encoder, Linear, NormOrder, PostLn, PreLn};
 use mmt_tensor::optim::{Norm, global_norm};
-use mmt_tensor::{Random, Result, Tree, parallel};
+use mmt_tensor::{Random, Tree, parallel};
 
-use super::{Band, Experiment, Figure, Line, Outcome, Plan, Table, Watch};
+use super::{Band, Experiment, Figure, Line, Outcome, Plan, Result, Table, Watch};
 use crate::stats::mean;
 
 pub const EXPERIMENT: Experiment = Experiment {
@@ -25,9 +25,9 @@ const TOKENS: usize = 16;
 const DRAWS: u64 = 8;
 
 fn run(plan: &Plan, watch: Watch) -> Result<Outcome> {
-    let mut lines = vec![];
+    let (mut lines, mut last) = (vec![], vec![]);
     for order in [NormOrder::Post, NormOrder::Pre] {
-        let mut ends = [vec![], vec![]];
+        let (mut ends, mut by_seed) = ([vec![], vec![]], vec![]);
         for depth in DEPTHS {
             let norms = parallel::try_map(plan.seeds.len() * DRAWS as usize, 1 << 30, |i| {
                 let (seed, draw) = (plan.seeds[i / DRAWS as usize], (i as u64) % DRAWS);
@@ -36,21 +36,29 @@ fn run(plan: &Plan, watch: Watch) -> Result<Outcome> {
             watch(1);
             ends[0].push(point(depth, norms.iter().map(|n| n.0).collect()));
             ends[1].push(point(depth, norms.iter().map(|n| n.1).collect()));
+            let of_seed = |norms: &[(f64, f64)]| mean(&norms.iter().map(|n| n.1).collect::<Vec<_>>());
+            by_seed.push(norms.chunks(DRAWS as usize).map(of_seed).collect());
         }
+        last.push(by_seed);
         let name = if order == NormOrder::Post { "Post-LN" } else { "Pre-LN" };
         for (place, points) in ["first layer", "last layer"].into_iter().zip(ends) {
             lines.push(Line { name: format!("{name}, {place}"), points });
         }
     }
-    Ok(outcome(lines))
+    Ok(Outcome { bands: bands(&last[0], &last[1]), ..outcome(lines) })
+}
+
+/// How the norms in the last layer grow from 6 to 24 layers. Given: for every depth, the mean of each seed.
+fn bands(post: &[Vec<f64>], pre: &[Vec<f64>]) -> Vec<Band> {
+    let band = |name: &str, norms: &[Vec<f64>], low, high| {
+        let each = norms[3].iter().zip(&norms[1]).map(|(deep, shallow)| deep / shallow).collect();
+        let claim = format!("{name}, last layer: 24 layers over 6");
+        Band { each, ..Band::number(&claim, mean(&norms[3]) / mean(&norms[1]), low, high) }
+    };
+    vec![band("Pre-LN", pre, Some(0.4), Some(0.75)), band("Post-LN", post, Some(1.0), None)]
 }
 
 fn outcome(lines: Vec<Line>) -> Outcome {
-    let ratio = |line: &Line| line.points[3][1] / line.points[1][1];
-    let bands = vec![
-        Band::number("Pre-LN, last layer: 24 layers over 6", ratio(&lines[3]), Some(0.4), Some(0.75)),
-        Band::number("Post-LN, last layer: 24 layers over 6", ratio(&lines[1]), Some(1.0), None),
-    ];
     let head = std::iter::once("layers".to_string()).chain(lines.iter().map(|line| line.name.clone()));
     let row = |i: usize| {
         let numbers = lines.iter().map(|line| format!("{:.2}", line.points[i][1]));
@@ -61,7 +69,7 @@ fn outcome(lines: Vec<Line>) -> Outcome {
         Table { title: title.clone(), head: head.collect(), rows: (0..DEPTHS.len()).map(row).collect() };
     let figure =
         Figure::Lines { title, across: "layers", up: "norm of the gradient", lines, logarithmic: false };
-    Outcome { bands, tables: vec![table], figures: vec![figure], ..Outcome::default() }
+    Outcome { tables: vec![table], figures: vec![figure], ..Outcome::default() }
 }
 
 /// The mean and the range of the draws.
@@ -72,7 +80,7 @@ fn point(depth: usize, norms: Vec<f64>) -> [f64; 4] {
 }
 
 /// The norms in the first and in the last layer of a stack that was just drawn.
-fn first_and_last(order: NormOrder, depth: usize, seed: u64) -> Result<(f64, f64)> {
+fn first_and_last(order: NormOrder, depth: usize, seed: u64) -> mmt_tensor::Result<(f64, f64)> {
     let random = &mut Random::seed(seed);
     let config = BlockConfig {
         width: WIDTH,
@@ -99,4 +107,29 @@ fn first_and_last(order: NormOrder, depth: usize, seed: u64) -> Result<(f64, f64
     };
     let blocks = &grad.encoder.blocks;
     Ok((norm(&blocks[0])?, norm(&blocks[depth - 1])?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_fail_where_they_are_wrong() {
+        let norms = |deep: f64| vec![vec![1.0, 1.0], vec![0.5, 1.5], vec![1.0, 1.0], vec![deep, deep]];
+        let holds = |post: f64, pre: f64| -> Vec<bool> {
+            bands(&norms(post), &norms(pre)).iter().map(Band::holds).collect()
+        };
+        assert_eq!(holds(1.1, 0.5), [true, true]);
+        assert_eq!(holds(0.99, 0.39), [false, false]);
+        assert_eq!(holds(1.1, 0.76), [false, true]);
+        assert_eq!(bands(&norms(1.0), &norms(0.6))[0].each, [1.2, 0.6 / 1.5]);
+    }
+
+    #[test]
+    fn a_run_is_repeated_to_the_last_bit() {
+        let one = first_and_last(NormOrder::Pre, 2, 8).unwrap();
+        assert_eq!(one, first_and_last(NormOrder::Pre, 2, 8).unwrap());
+        assert_ne!(one, first_and_last(NormOrder::Post, 2, 8).unwrap());
+        assert!(one.0 > 0.0 && one.1 > 0.0);
+    }
 }

@@ -9,7 +9,7 @@ use mmt_tensor::{Random, Real};
 use mmt_tokenizers::text::Vocabulary;
 use ndarray::Array3;
 
-use super::digits_spoken::voices;
+use super::digits_spoken::{VOICE_NOISE, voices};
 use super::questions::{pictures, sentences};
 use super::{Form, Modality, Samples};
 use crate::batch::vocabulary_of;
@@ -38,6 +38,7 @@ fn vocabulary() -> Vocabulary {
 pub fn draw<R: Real>(count: usize, part: Part, random: &mut Random) -> Samples<R> {
     let rows = part.rows();
     let (mut images, mut heard, mut kinds, mut answers) = (vec![], vec![], vec![], vec![]);
+    let mut shown = vec![];
     for _ in 0..count {
         let row = rows.start + random.below(rows.len());
         let seen = digits::label(row);
@@ -45,6 +46,7 @@ pub fn draw<R: Real>(count: usize, part: Part, random: &mut Random) -> Samples<R
         let said = (seen + 1 + random.below(9)) % 10;
         let kind = random.below(4);
         images.push(digits::image::<R>(row) as Array3<R>);
+        shown.push(vec![row]);
         heard.push(said);
         kinds.push(kind);
         answers.push([seen, said, seen.max(said), seen.min(said)][kind]);
@@ -52,7 +54,7 @@ pub fn draw<R: Real>(count: usize, part: Part, random: &mut Random) -> Samples<R
     let texts: Vec<&str> = kinds.iter().map(|&kind| QUESTIONS[kind]).collect();
     let inputs = [
         ("image", pictures(&images)),
-        ("spoken", voices(&heard, part, random)),
+        ("spoken", voices(&heard, VOICE_NOISE, part, random)),
         ("text", sentences(&texts, &vocabulary())),
     ];
     Samples {
@@ -60,5 +62,6 @@ pub fn draw<R: Real>(count: usize, part: Part, random: &mut Random) -> Samples<R
         missing: BTreeMap::new(),
         answers,
         kinds,
+        pictures: shown,
     }
 }

@@ -1,6 +1,6 @@
 //! What models are trained for: samples of several modalities, each with one right answer.
 
-mod digits_spoken;
+pub(crate) mod digits_spoken;
 mod digits_three;
 mod questions;
 pub mod samples;

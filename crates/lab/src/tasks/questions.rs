@@ -36,6 +36,7 @@ pub fn of_questions<R: Real>(examples: &[Example]) -> Samples<R> {
         missing: BTreeMap::new(),
         answers: examples.iter().map(|e| e.answer()).collect(),
         kinds: examples.iter().map(|e| e.question as usize).collect(),
+        pictures: examples.iter().map(|e| vec![e.pair.left, e.pair.right]).collect(),
     }
 }
 

@@ -88,6 +88,8 @@ pub struct Samples<R> {
     pub answers: Vec<usize>,
     /// The kind of each sample, as in [`Task::kinds`](super::Task::kinds).
     pub kinds: Vec<usize>,
+    /// The rows of the data set that each sample shows; samples that share one are not independent.
+    pub pictures: Vec<Vec<usize>>,
 }
 
 impl<R> Samples<R> {
@@ -104,7 +106,7 @@ impl<R> Samples<R> {
     /// With a probability, a sample loses one of the modalities; never all of them.
     pub fn drop_at_random(&mut self, probability: f64, modalities: &[String], random: &mut Random) {
         for sample in 0..self.count() {
-            // Drawn in any case, so that all probabilities see the same samples.
+            // Drawn in any case: what a small probability loses, a larger one loses, too.
             let (lost, which) = (random.unit() < probability, random.below(modalities.len().max(1)));
             if lost && modalities.len() > 1 {
                 let count = self.answers.len();

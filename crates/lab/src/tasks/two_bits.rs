@@ -40,5 +40,6 @@ pub fn draw<R: Real>(count: usize, random: &mut Random) -> Samples<R> {
     });
     let inputs: BTreeMap<_, _> = inputs.collect();
     let answers = bits[0].iter().zip(&bits[1]).map(|(a, t)| a ^ t).collect();
-    Samples { inputs, missing: BTreeMap::new(), answers, kinds: vec![0; count] }
+    let (kinds, pictures) = (vec![0; count], vec![vec![]; count]);
+    Samples { inputs, missing: BTreeMap::new(), answers, kinds, pictures }
 }

@@ -14,7 +14,7 @@ use crate::Trainable;
 use crate::answers::{mean_cross_entropy, right};
 use crate::data::digits::Part;
 use crate::net::{Net, SIZES};
-use crate::tasks::Task;
+use crate::tasks::{Samples, Task};
 use crate::train::Step;
 
 /// How a net is trained.
@@ -117,6 +117,8 @@ pub struct Trainer<R> {
 
 /// The stream of the samples is not that of the weights, so that all topologies see the same samples.
 const SAMPLES: u64 = 0x5a3b_1e5f;
+/// Nor that of what they lose, so that trainings with and without it do.
+const LOSSES: u64 = 0x7d16_90c3;
 
 /// A training before its first step.
 ///
@@ -174,7 +176,7 @@ impl<R: Real> Trainer<R> {
     }
 
     /// The rate of the next step.
-    fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         let Settings { steps, rate, .. } = self.settings;
         let warmup = self.settings.warmup();
         let schedule = Schedule::OneCycle { warmup, total: steps, start: 0.04, end: 0.0 };
@@ -182,19 +184,56 @@ impl<R: Real> Trainer<R> {
     }
 
     fn step(&mut self, step: usize, rate: f64) -> Result<()> {
-        let Settings { task, batch, drop, max_norm, .. } = self.settings;
+        let Settings { task, batch, drop, .. } = self.settings;
         let mut samples = task.draw::<R>(batch, Part::Train, &mut self.random);
-        if drop > 0.0 {
-            samples.drop_at_random(drop, &self.settings.topology.modalities(), &mut self.random);
-        }
-        let (scores, tape) = self.net.forward(&samples)?;
+        samples.drop_at_random(drop, &self.settings.topology.modalities(), &mut self.losses(step));
+        self.learn(&samples, step, rate)
+    }
+
+    /// Which samples of a step lose a modality: a stream of its own, from the number of the step.
+    fn losses(&self, step: usize) -> Random {
+        Random::seed(self.settings.seed ^ LOSSES ^ ((step as u64) << 32))
+    }
+
+    /// One step along the gradient of some samples.
+    pub(crate) fn learn(&mut self, samples: &Samples<R>, step: usize, rate: f64) -> Result<()> {
+        let (scores, tape) = self.net.forward(samples)?;
         let (loss, dscores) = mean_cross_entropy(&scores, &samples.answers)?;
         self.grad.arrays_mut().iter_mut().for_each(|(_, g)| g.fill(R::of(0.0)));
-        self.net.backward(&samples, &tape, &dscores, &mut self.grad);
-        let grad_norm = clip_norm(&mut self.grad, max_norm, Norm::Two)?.to_f64();
+        self.net.backward(samples, &tape, &dscores, &mut self.grad);
+        let grad_norm = clip_norm(&mut self.grad, self.settings.max_norm, Norm::Two)?.to_f64();
         self.adamw.step(&mut self.net, &self.grad, rate)?;
-        let right = right(&scores, &samples.answers) as f64 / batch as f64;
+        let right = right(&scores, &samples.answers) as f64 / samples.count() as f64;
         self.log.push(Step { step, loss: loss.to_f64(), right, rate, grad_norm });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::known::read;
+
+    fn trained(drop: f64, steps: usize) -> Trainer<f32> {
+        let task = Task::DigitsSpoken;
+        let known = read("early-sum", task, &task.example_shapes(2, SIZES.width), &SIZES).unwrap();
+        let settings = Settings { batch: 8, drop, ..Settings::new(task, known.topology, steps, 1) };
+        let mut trainer = begin::<f32>(&settings).unwrap();
+        go_on(&mut trainer, |_| ControlFlow::Continue(())).unwrap();
+        trainer
+    }
+
+    #[test]
+    fn trainings_that_lose_modalities_see_the_same_samples() {
+        let [none, some] = [0.0, 0.5].map(|drop| trained(drop, 3));
+        assert_eq!(none.random.state(), some.random.state());
+        assert_ne!(none.log, some.log);
+        let lost = |step| {
+            let mut samples = Task::DigitsSpoken.draw::<f32>(8, Part::Train, &mut Random::seed(1));
+            let modalities = some.settings.topology.modalities();
+            samples.drop_at_random(0.5, &modalities, &mut some.losses(step));
+            samples.missing
+        };
+        assert!(!lost(1).is_empty() && lost(1) == lost(1) && lost(1) != lost(2));
     }
 }
