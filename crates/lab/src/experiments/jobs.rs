@@ -8,9 +8,9 @@ use mmt_tensor::{Error, Tree, parallel};
 
 use super::Plan;
 use super::failed::{Failed, Result};
+use super::series::{Curve, Series};
 use crate::net::known::read;
 use crate::net::{Net, SIZES};
-use crate::stats::mean;
 use crate::tasks::Task;
 use crate::training::test::{Test, test};
 use crate::training::{Diverged, Settings, Trainer, begin, go_on};
@@ -51,64 +51,6 @@ impl Job {
     pub fn new(name: &str, task: Task, steps: usize, test: usize) -> Self {
         let (name, topology) = (name.to_string(), name.to_string());
         Job { name, topology, task, steps, test, drop: 0.0, without: vec![] }
-    }
-}
-
-/// Accuracy over steps, on samples that training never shows.
-pub type Curve = Vec<(usize, f64)>;
-
-/// A topology after its trainings.
-#[derive(Clone, Debug)]
-pub struct Series {
-    /// What it is called.
-    pub name: String,
-    /// The expression.
-    pub topology: String,
-    /// Numbers that are learned.
-    pub parameters: usize,
-    /// Operations of the topology's products for one sample, forward.
-    pub flops: u128,
-    /// From each seed.
-    pub curves: Vec<Curve>,
-    /// From each seed.
-    pub tests: Vec<Test>,
-    /// By the modality that is left out, from each seed.
-    pub without: BTreeMap<&'static str, Vec<Test>>,
-    /// From each seed.
-    pub nets: Vec<Net<f32>>,
-}
-
-impl Series {
-    /// From each seed, 1 for every right answer and 0 for every wrong one.
-    pub fn values(&self) -> Vec<Vec<f64>> {
-        self.tests.iter().map(Test::values).collect()
-    }
-
-    /// The same without a modality.
-    pub fn values_without(&self, modality: &str) -> Vec<Vec<f64>> {
-        self.without.get(modality).map_or(vec![], |tests| tests.iter().map(Test::values).collect())
-    }
-
-    /// The pictures of every sample of the test, the same for all seeds.
-    pub fn pictures(&self) -> &[Vec<usize>] {
-        self.tests.first().map_or(&[], |test| &test.pictures)
-    }
-
-    /// The mean accuracy.
-    pub fn accuracy(&self) -> f64 {
-        mean(&self.accuracies())
-    }
-
-    /// The accuracy from each seed.
-    pub fn accuracies(&self) -> Vec<f64> {
-        self.tests.iter().map(Test::accuracy).collect()
-    }
-
-    /// The mean accuracy without a modality.
-    pub fn accuracy_without(&self, modality: &str) -> f64 {
-        self.without
-            .get(modality)
-            .map_or(f64::NAN, |tests| mean(&tests.iter().map(Test::accuracy).collect::<Vec<_>>()))
     }
 }
 
@@ -218,6 +160,7 @@ fn series(job: &Job, trained: Vec<Trained>) -> Result<Series> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::mean;
 
     fn job(name: &str) -> Job {
         Job::new(name, Task::TwoBits, 3, 40)

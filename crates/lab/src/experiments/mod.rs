@@ -7,6 +7,7 @@ mod jobs;
 #[cfg(test)]
 mod made_up;
 mod outcome;
+mod series;
 mod sides;
 mod x1;
 mod x12;
@@ -17,8 +18,9 @@ mod x9;
 
 pub use bands::Band;
 pub use failed::{Failed, Result};
-pub use jobs::{Curve, Series, Watch};
+pub use jobs::Watch;
 pub use outcome::{Example, Figure, Line, Outcome, Table};
+pub use series::{Curve, Series};
 
 /// How an experiment is run.
 #[derive(Clone, Debug, PartialEq, Eq)]

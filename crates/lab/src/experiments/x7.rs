@@ -1,8 +1,8 @@
 //! `x7-missing-modality`: a model that has missed modalities in training can do without one.
 
-use super::jobs::{Job, Series, train_all};
+use super::jobs::{Job, train_all};
 use super::x1::{ALONE, job};
-use super::{Band, Experiment, Figure, Outcome, Plan, Result, Watch};
+use super::{Band, Experiment, Figure, Outcome, Plan, Result, Series, Watch};
 use crate::stats::{accuracy, mean};
 
 pub const EXPERIMENT: Experiment = Experiment {

@@ -1,15 +1,16 @@
 //! Training of a net on a task: the loop, its checkpoints, and the test after it.
 
 pub mod checkpoint;
+mod diverged;
 pub mod test;
 
-use std::fmt;
 use std::ops::ControlFlow;
 
 use mmt_fusion::topology::{Sizes, Topology};
 use mmt_tensor::optim::{AdamConfig, AdamW, Norm, Schedule, clip_norm, decay_weights};
-use mmt_tensor::{Error, Random, Real, Result, Tree, check_setting};
+use mmt_tensor::{Random, Real, Result, Tree, check_setting};
 
+pub use self::diverged::Diverged;
 use crate::Trainable;
 use crate::answers::{mean_cross_entropy, right};
 use crate::data::digits::Part;
@@ -65,7 +66,7 @@ impl Settings {
     }
 
     /// # Errors
-    /// [`Error::InvalidHyperparameter`] for no step, an empty batch, a rate or a norm that is not positive, a negative
+    /// [`Error::InvalidHyperparameter`](mmt_tensor::Error::InvalidHyperparameter) for no step, an empty batch, a rate or a norm that is not positive, a negative
     /// decay, and a probability that is none.
     pub fn check(&self) -> Result<()> {
         let Settings { steps, batch, rate, weight_decay, max_norm, drop, .. } = *self;
@@ -78,24 +79,6 @@ impl Settings {
         check("train: max_norm", max_norm, max_norm > 0.0, "be positive")?;
         check("train: weight_decay", weight_decay, weight_decay >= 0.0, "not be negative")?;
         check("train: drop", drop, (0.0..=1.0).contains(&drop), "be between 0 and 1")
-    }
-}
-
-/// Why a training stopped.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Diverged {
-    /// The step that could not be taken, counted from 1.
-    pub step: usize,
-    /// What was seen.
-    pub error: Error,
-    /// The rate of the step.
-    pub rate: f64,
-}
-
-impl fmt::Display for Diverged {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Diverged { step, error, rate } = self;
-        write!(f, "the training diverges in step {step}, at a rate of {rate:.1e}: {error}")
     }
 }
 
