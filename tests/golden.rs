@@ -251,6 +251,8 @@ const WITHOUT_CASES: &[(&str, &[&str])] = &[
             "eq-2.13-self-and-dual",
             "eq-2.13-next-medication",
             "eq-2.14-prolonged-stay",
+            "eq-2.15-vl-bert-input",
+            "eq-2.15-vl-bert-embedding",
             "eq-2.16-mel-filters",
             "eq-2.16-log-mel",
             "eq-2.17-spectrogram-patch",
@@ -269,7 +271,16 @@ const WITHOUT_CASES: &[(&str, &[&str])] = &[
     ),
     (
         "their cases come with the next minor version",
-        &["eq-2.2-box-giou", "eq-2.2-box-iou", "eq-2.2-roi-pool", "eq-5-grid-embed", "eq-5-vilt-embed"],
+        &[
+            "eq-2.2-box-giou",
+            "eq-2.2-box-iou",
+            "eq-2.2-roi-pool",
+            "eq-2.15-box-waves",
+            "eq-2.15-visual-feature",
+            "eq-2.15-four-embeddings",
+            "eq-5-grid-embed",
+            "eq-5-vilt-embed",
+        ],
     ),
     ("choices and counts", &["eq-2.2-nms", "eq-5-visual-cost"]),
 ];

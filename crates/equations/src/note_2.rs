@@ -41,6 +41,11 @@ equations! { "2",
     patient_embedding = "eq-2.14-patient-embedding": mmt_tokenizers::ehr::PatientEmbedding => checks::patient_embedding;
     prolonged_stay = "eq-2.14-prolonged-stay": mmt_objectives::ProlongedStay => checks::prolonged_stay;
     embedding_sum = "eq-2.15-embedding-sum": mmt_tokenizers::EmbeddingSum => checks::embedding_sum;
+    box_waves = "eq-2.15-box-waves": mmt_tokenizers::vl_bert::box_waves => checks::box_waves;
+    visual_feature = "eq-2.15-visual-feature": mmt_tokenizers::vl_bert::VisualFeature => checks::visual_feature;
+    vl_bert_input = "eq-2.15-vl-bert-input": mmt_tokenizers::vl_bert::VlBertInput => checks::vl_bert_input;
+    four_embeddings = "eq-2.15-four-embeddings": mmt_tokenizers::vl_bert::FourEmbeddings => checks::four_embeddings;
+    vl_bert_embedding = "eq-2.15-vl-bert-embedding": mmt_tokenizers::vl_bert::VlBertEmbedding => checks::vl_bert_embedding;
     mel_filters = "eq-2.16-mel-filters": mmt_tokenizers::audio::mel_filters => checks::mel_filters;
     log_mel = "eq-2.16-log-mel": mmt_tokenizers::audio::LogMel => checks::log_mel;
     spectrogram_patch = "eq-2.17-spectrogram-patch": mmt_tokenizers::audio::SpectrogramPatches => checks::spectrogram_patch;

@@ -1,9 +1,31 @@
-//! The table of `docs/visits.md`: `cargo run --release -p mmt-lab --example visit_study -- 5`, for seeds 1 to 5.
+//! The tables of `docs/visits.md`: `cargo run --release -p mmt-lab --example visit_study -- 5`, for seeds 1 to 5.
 
-use mmt_lab::visit_study::{Scores, VisitStudy, visit_study};
+use mmt_lab::visit_study::{Scores, VisitStudy, WEIGHTS, visit_study, weight_study};
 
 fn main() {
     let seeds: u64 = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(1);
+    weights(seeds);
+    println!();
+    studies(seeds);
+}
+
+/// On patients held back from the training, what every weight reaches.
+fn weights(seeds: u64) {
+    println!("| weight | recall at 5 | acute group | mean of both |\n|---|---|---|---|");
+    for weight in WEIGHTS {
+        let all: Vec<Scores> =
+            (1..=seeds).map(|seed| weight_study(seed, weight).expect("finite numbers")).collect();
+        let of = |figure: &dyn Fn(&Scores) -> f64| spread(&all.iter().map(figure).collect::<Vec<_>>());
+        let acute = |scores: &Scores| scores.acute.expect("a model answers both");
+        let [recall, group] = [of(&|scores| scores.recall), of(&acute)];
+        println!(
+            "| {weight} | {recall} | {group} | {} |",
+            of(&|scores| (scores.recall + acute(scores)) / 2.0)
+        );
+    }
+}
+
+fn studies(seeds: u64) {
     let studies: Vec<VisitStudy> =
         (1..=seeds).map(|seed| visit_study(seed).expect("finite numbers")).collect();
     let row = |name: &str, scores: &dyn Fn(&VisitStudy) -> Scores| {

@@ -9,6 +9,7 @@ pub mod image;
 pub mod minimal;
 pub mod text;
 pub mod video;
+pub mod vl_bert;
 
 pub use embedding_sum::EmbeddingSum;
 pub use minimal::{MinimalConfig, MinimalEmbedding, MinimalEmbeddingTape, sample_patches};

@@ -36,6 +36,8 @@ impl Told {
 pub enum Reads {
     /// As a set, as G-BERT does: in the order of their numbers, whatever the record says.
     Sets,
+    /// As a set too, but in the order of the record: the same numbers, added up in another order.
+    Unsorted,
     /// In the order of importance, with an embedding of the place, as Med-BERT does.
     Places,
 }

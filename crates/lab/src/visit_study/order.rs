@@ -13,6 +13,8 @@ pub struct Moved {
     pub patients: usize,
     /// Codes in another order inside their visits, which are read as sets.
     pub inside_sets: usize,
+    /// The same sets, but not sorted before they are read: what is noticed then is how sums were rounded.
+    pub inside_unsorted: usize,
     /// The same, read with places.
     pub inside_places: usize,
     /// The last two known visits exchanged, which are read as sets.
@@ -42,6 +44,7 @@ pub fn moved(
     Ok(Moved {
         patients: kept.len(),
         inside_sets: noticed(sets, &inside, Reads::Sets)?,
+        inside_unsorted: noticed(sets, &inside, Reads::Unsorted)?,
         inside_places: noticed(places, &inside, Reads::Places)?,
         exchanged: noticed(sets, &exchanged, Reads::Sets)?,
     })
@@ -74,4 +77,40 @@ fn exchanged(patient: &Patient) -> Patient {
     let mut other = patient.clone();
     other.visits.swap(VISITS - 3, VISITS - 2);
     other
+}
+
+#[cfg(test)]
+mod tests {
+    use mmt_tensor::testing::shake;
+
+    use super::*;
+    use crate::data::ehr;
+
+    /// Without the sort of [`Reads::Sets`] the first count would be the second.
+    #[test]
+    fn the_sort_of_the_codes_is_what_makes_sets_exact() {
+        let random = &mut Random::seed(5);
+        let patients = ehr::patients(60, random);
+        let model = shake(&Foreteller::<f32>::new(random).unwrap(), 6);
+        let moved = moved(&patients, &model, &model, random).unwrap();
+        assert!(moved.patients > 40, "{moved:?}");
+        assert_eq!(moved.inside_sets, 0);
+        assert!(moved.inside_unsorted > moved.patients / 4, "{moved:?}");
+        assert_eq!([moved.inside_places, moved.exchanged], [moved.patients; 2]);
+    }
+
+    #[test]
+    fn what_sets_that_are_not_sorted_show_is_rounding() {
+        let random = &mut Random::seed(5);
+        let patients = ehr::patients(60, random);
+        let model = shake(&Foreteller::<f32>::new(random).unwrap(), 6);
+        let others: Vec<Patient> = patients.iter().map(|patient| inside(patient, random)).collect();
+        let scores = |patients: &[Patient], reads| model.scores(patients, Told::ALL[0], reads).unwrap().codes;
+        let apart = |reads| {
+            let pairs = scores(&patients, reads).into_iter().zip(scores(&others, reads));
+            pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        assert!(apart(Reads::Unsorted) < 1e-4, "{}", apart(Reads::Unsorted));
+        assert!(apart(Reads::Places) > 1e-2, "{}", apart(Reads::Places));
+    }
 }

@@ -16,8 +16,15 @@ const BATCH: usize = 64;
 const EPOCHS: usize = 30;
 const RATE: f64 = 3e-3;
 
-/// A model for what is told, from a seed of the weights and of the order of the patients.
-pub fn train(patients: &[Patient], told: Told, reads: Reads, seed: u64) -> Result<Foreteller<f32>> {
+/// A model for what is told, from a seed of the weights and of the order of the patients; `weight` is that of the groups in the
+/// loss.
+pub fn train(
+    patients: &[Patient],
+    told: Told,
+    reads: Reads,
+    weight: f32,
+    seed: u64,
+) -> Result<Foreteller<f32>> {
     let random = &mut Random::seed(seed);
     let mut model = Foreteller::<f32>::new(random)?;
     let decay = AdamConfig { weight_decay: 0.01, decays: decay_weights, ..AdamConfig::ADAMW };
@@ -28,7 +35,7 @@ pub fn train(patients: &[Patient], told: Told, reads: Reads, seed: u64) -> Resul
     for _ in 0..EPOCHS {
         for batch in random.permutation(patients.len()).chunks(BATCH) {
             let batch: Vec<&Patient> = batch.iter().map(|&i| &patients[i]).collect();
-            let mut grad = gradient(&model, &batch, told, reads)?;
+            let mut grad = gradient(&model, &batch, (told, reads), weight)?;
             clip_norm(&mut grad, 1.0, Norm::Two)?;
             adamw.step(&mut model, &grad, RATE * schedule.factor(step)?)?;
             step += 1;
@@ -37,12 +44,13 @@ pub fn train(patients: &[Patient], told: Told, reads: Reads, seed: u64) -> Resul
     Ok(model)
 }
 
-/// Of eq-0.6-bce-with-logits over the codes, added up over these and averaged over the patients, and of eq-0.4 over the groups.
+/// Gradient of `48 ℓ_codes + λ ℓ_groups`: eq-0.6-bce-with-logits, a mean over patients and codes, so that the first term is the
+/// sum over the 48 codes of a patient, and eq-0.4 of the groups with its `weight` λ.
 fn gradient(
     model: &Foreteller<f32>,
     batch: &[&Patient],
-    told: Told,
-    reads: Reads,
+    (told, reads): (Told, Reads),
+    weight: f32,
 ) -> Result<Foreteller<f32>> {
     let inputs: Vec<PatientInput> = batch.iter().map(|p| sequence(p, told, reads)).collect();
     let mut wanted = Array2::zeros((batch.len(), CODES));
@@ -54,6 +62,6 @@ fn gradient(
     let dcodes = binary_cross_entropy_backward(&foretold.codes, &wanted, Reduction::Mean, CODES as f32);
     let (_, dgroups) = mean_cross_entropy(&foretold.groups, &groups)?;
     let mut grad = model.zeros_like();
-    model.backward(&tape, (&dcodes, &dgroups), &mut grad);
+    model.backward(&tape, (&dcodes, &(dgroups * weight)), &mut grad);
     Ok(grad)
 }

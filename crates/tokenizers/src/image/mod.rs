@@ -23,6 +23,7 @@ pub use patch::{Order, PatchEmbedding, PatchEmbeddingTape, patchify, unpatchify}
 pub use region_embedding::{RegionEmbedding, RegionEmbeddingTape};
 pub use region_features::{RegionFeatures, RegionFeaturesTape, Stage, StageTape};
 pub use region_geometry::region_geometry;
+pub(crate) use region_geometry::{Names as BoxNames, box_shares};
 pub use roi_align::{ImageBox, RoiAlign, Sampling, roi_align, roi_align_backward};
 pub use roi_pool::{RoiPool, roi_pool, roi_pool_backward};
 pub use visual_cost::{VisualCost, VisualKind, visual_cost};

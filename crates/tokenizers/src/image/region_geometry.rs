@@ -28,24 +28,43 @@ pub const SLACK: f64 = 1e-6;
 /// [`Error::InvalidHyperparameter`] for a size that is not positive; [`Error::InvalidBox`] for a box without area, with a
 /// corner that is not finite, or that sticks out of its image.
 pub fn region_geometry<R: Real>(boxes: &[ImageBox], sizes: &[[f64; 2]]) -> Result<Array2<R>> {
-    let at = "region geometry: boxes";
-    if boxes.is_empty() {
-        return Err(Error::EmptyInput { at });
-    }
-    for [width, height] in sizes {
-        let positive = [width, height].iter().all(|s| s.is_finite() && **s > 0.0);
-        check_setting("region geometry: sizes", positive, || {
-            format!("must be positive, got {width} x {height}")
-        })?;
-    }
+    let names = Names {
+        boxes: "region geometry: boxes",
+        sizes: "region geometry: sizes",
+        image: "region geometry: image of a box",
+    };
     let mut g = Array2::zeros((boxes.len(), 5));
-    for (index, (b, mut g)) in boxes.iter().zip(g.rows_mut()).enumerate() {
-        check_index("region geometry: image of a box", b.image, sizes.len())?;
-        let shares = shares(b, sizes[b.image]).map_err(|why| Error::InvalidBox { at, index, why })?;
-        let [x1, y1, x2, y2] = shares;
+    for ([x1, y1, x2, y2], mut g) in box_shares(&names, boxes, sizes)?.into_iter().zip(g.rows_mut()) {
         g.assign(&ndarray::arr1(&[x1, y1, x2, y2, (x2 - x1) * (y2 - y1)]));
     }
     Ok(g)
+}
+
+/// What the arguments are called in errors.
+pub(crate) struct Names {
+    pub(crate) boxes: &'static str,
+    pub(crate) sizes: &'static str,
+    pub(crate) image: &'static str,
+}
+
+/// The corners of every box as shares of its image.
+pub(crate) fn box_shares<R: Real>(
+    names: &Names,
+    boxes: &[ImageBox],
+    sizes: &[[f64; 2]],
+) -> Result<Vec<[R; 4]>> {
+    if boxes.is_empty() {
+        return Err(Error::EmptyInput { at: names.boxes });
+    }
+    for [width, height] in sizes {
+        let positive = [width, height].iter().all(|s| s.is_finite() && **s > 0.0);
+        check_setting(names.sizes, positive, || format!("must be positive, got {width} x {height}"))?;
+    }
+    let shares = |(index, b): (usize, &ImageBox)| {
+        check_index(names.image, b.image, sizes.len())?;
+        shares(b, sizes[b.image]).map_err(|why| Error::InvalidBox { at: names.boxes, index, why })
+    };
+    boxes.iter().enumerate().map(shares).collect()
 }
 
 /// The corners of a box as shares of its image, or what is wrong with it.
