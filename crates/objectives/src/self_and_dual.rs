@@ -20,8 +20,12 @@ use ndarray::{Array2, ArrayRef2};
 /// code that is there, without corruption; the vectors come from corrupted sets (eq-1.29-mlm-corruption-iid). Exchanging the
 /// halves together with the heads changes nothing.
 ///
+/// In the released code a hidden diagnosis that is replaced by a random code becomes a medication, and the other way round: the
+/// vocabularies are exchanged. Both sets get row 0 of the table of kinds there. Here replacements are of the set's own kind, and
+/// a set has its own row.
+///
 /// Source: Shang, Ma, Xiao & Sun 2019, *Pre-training of Graph Augmented Transformers for Medication Recommendation*, eqs. 4
-/// and 5; released code, `predictive_models.py`.
+/// and 5; released code, `predictive_models.py`. The exchange: `run_pretraining.py`.
 #[derive(Clone, Debug)]
 pub struct SelfAndDual<R> {
     /// Diagnoses from diagnoses.

@@ -5,7 +5,7 @@ use mmt_tensor::Real;
 use super::case::{Found, Record};
 use super::{
     Answer, attention, cnn, coattention, cross_layers, irene, layers, linear, losses, mbt, ops, optim,
-    pooled, regions, tokens, vilt, vision, visits,
+    pooled, regions, tokens, vilt, vision, visits, vl_bert, word_pieces,
 };
 
 /// The functions of mmt that belong to a record.
@@ -63,6 +63,8 @@ fn system<R: Real>(case: &str, record: &Record) -> Found<Answer<R>> {
         "ext_irene_s" => irene::model(record),
         "ext_mbt_bottleneck_s" => mbt::bottleneck(record),
         "ext_mbt_cross_s" => mbt::cross(record),
+        "ext_vlbert_pretraining_s" => vl_bert::embeddings(record),
+        "real_minilm_s" => word_pieces::tokenizer(record),
         "ext_gbert_predict_s" => visits::predict(record),
         "ext_gbert_pretrain_s" => visits::pretrain(record),
         _ => ops::unsupported("no page"),

@@ -9,6 +9,8 @@ use ndarray::{Array, ArrayD, Dimension};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::word_pieces;
+
 /// Two files of a folder: `<name>.json` says what was computed, `<name>.safetensors` holds the numbers.
 #[derive(Clone, Debug)]
 pub struct Case {
@@ -116,6 +118,9 @@ fn records(page: Page, mut tensors: Tensors) -> Result<Case, Malformed> {
                 same_kind(&key, &stored, &dtype, &shape)?;
                 arrays.insert(format!("{role}/{name}"), stored);
             }
+        }
+        if word_pieces::is_one(&entry.system, &entry.config) {
+            arrays.extend(word_pieces::results(&entry.name, &entry.config)?);
         }
         records.push(Record { name: entry.name, system: entry.system, config: entry.config, arrays });
     }

@@ -32,6 +32,8 @@ mod vilt;
 mod vision;
 mod visit_encoder;
 mod visits;
+mod vl_bert;
+mod word_pieces;
 
 use std::path::Path;
 

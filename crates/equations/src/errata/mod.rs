@@ -3,7 +3,9 @@
 mod note_1;
 mod note_1_2;
 mod note_1_4;
+mod note_2_codes;
 mod note_2_images;
+mod note_2_sums;
 mod note_2_words;
 mod note_3;
 
@@ -32,9 +34,18 @@ pub type Outcome = Result<String, String>;
 
 /// All errata, in the order of the note.
 pub fn errata() -> impl Iterator<Item = &'static Erratum> {
-    [note_1::ROWS, note_1_2::ROWS, note_1_4::ROWS, note_2_images::ROWS, note_2_words::ROWS, note_3::ROWS]
-        .into_iter()
-        .flatten()
+    [
+        note_1::ROWS,
+        note_1_2::ROWS,
+        note_1_4::ROWS,
+        note_2_images::ROWS,
+        note_2_words::ROWS,
+        note_2_codes::ROWS,
+        note_2_sums::ROWS,
+        note_3::ROWS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// `Ok(seen)` if the claim holds.

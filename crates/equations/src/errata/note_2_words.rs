@@ -1,14 +1,11 @@
-//! Errata of sections 2.2 and 2.4 of the note: words and health records.
+//! Errata of section 2.2 of the note: words.
 
 use mmt_tensor::{Random, Real, Tree};
-use mmt_tokenizers::ehr::{CodeSet, CodeSystem, SYSTEMS, SystemUse, VisitConfig, VisitEncoder};
 use mmt_tokenizers::graph::{Counting, Nodes, WordGraphConfig, word_graph};
 use mmt_tokenizers::text::word2vec::WordVectors;
 use mmt_tokenizers::text::{TextEmbedding, TextInput};
-use ndarray::Array2;
 
 use super::{Erratum, Outcome, judge};
-use crate::checks::ontology_embedding::tree;
 
 pub(super) const ROWS: &[Erratum] = &[
     Erratum {
@@ -32,37 +29,6 @@ pub(super) const ROWS: &[Erratum] = &[
         equation: "eq-2.6-word-graph",
         as_written: any_count_of_pairs_will_do,
         as_corrected: windows_give_probabilities,
-    },
-    Erratum {
-        id: "ERR-C19",
-        section: "2.4",
-        claim: "G-BERT reads ICD and CPT codes",
-        correction: "ICD-9 diagnoses and ATC medications; that it needs no position encoding (PE, the note writes PI) is right: \
-                     a visit in any order gives the same bits",
-        source: "released code of G-BERT, data/EDA.py; Rasmy et al. 2021, table 1",
-        equation: "eq-2.13-visit-encoder",
-        as_written: g_bert_reads_procedures,
-        as_corrected: g_bert_reads_medications_without_order,
-    },
-    Erratum {
-        id: "ERR-C20",
-        section: "2.4",
-        claim: "Med-BERT reads all systems of codes",
-        correction: "diagnoses only, ICD-9 and ICD-10",
-        source: "Rasmy et al. 2021, methods and table 1",
-        equation: "eq-2.11-code-order",
-        as_written: med_bert_reads_everything,
-        as_corrected: med_bert_reads_diagnoses,
-    },
-    Erratum {
-        id: "ERR-C23",
-        section: "2.4",
-        claim: "ICD, CPT, LOINC and RxNorm are the tokens of these models",
-        correction: "neither reads CPT or LOINC, and RxNorm is only a way from NDC to ATC in the data of G-BERT",
-        source: "released code of G-BERT, data/EDA.py; Rasmy et al. 2021, methods",
-        equation: "eq-2.11-code-order",
-        as_written: all_four_are_tokens,
-        as_corrected: one_of_four_is_a_token,
     },
 ];
 
@@ -117,64 +83,4 @@ fn any_count_of_pairs_will_do() -> Outcome {
 fn windows_give_probabilities() -> Outcome {
     let p = probability(Counting::Windows)?;
     judge(p <= 1.0, format!("in the window `a b a b` the pair has the probability {p:.3}"))
-}
-
-fn reads(model: &SystemUse) -> String {
-    format!("{} reads {:?}", model.model, model.tokens)
-}
-
-fn g_bert_reads_procedures() -> Outcome {
-    let [model, _] = SYSTEMS;
-    judge(model.tokens.contains(&CodeSystem::Cpt), reads(&model))
-}
-
-fn g_bert_reads_medications_without_order() -> Outcome {
-    let [model, _] = SYSTEMS;
-    let text = |error: mmt_tensor::Error| error.to_string();
-    let ontology = tree(&[&[2, 1], &[1]]);
-    let config = VisitConfig { width: 4, depth: 2, heads: 2, graph_heads: 2, hidden: 4 };
-    let encoder = VisitEncoder::<f64>::new(&[&ontology], &config, &mut Random::seed(1)).map_err(text)?;
-    let vector = |ids: &[usize]| -> Result<Array2<f64>, String> {
-        Ok(encoder.forward(&[CodeSet::new(ids, 0)]).map_err(text)?.0)
-    };
-    let same = vector(&[3, 4, 6])? == vector(&[6, 3, 4])?;
-    let systems = model.tokens == [CodeSystem::Icd9, CodeSystem::Atc];
-    let order = if same { "the same vector" } else { "other vectors" };
-    judge(systems && same, format!("{}; a visit in two orders has {order}", reads(&model)))
-}
-
-fn med_bert_reads_everything() -> Outcome {
-    let [_, model] = SYSTEMS;
-    let all = [CodeSystem::Icd9, CodeSystem::Cpt, CodeSystem::Loinc, CodeSystem::RxNorm];
-    judge(all.iter().all(|system| model.tokens.contains(system)), reads(&model))
-}
-
-fn med_bert_reads_diagnoses() -> Outcome {
-    let [_, model] = SYSTEMS;
-    judge(model.tokens == [CodeSystem::Icd9, CodeSystem::Icd10], reads(&model))
-}
-
-/// Which of the four systems of the note are the tokens of a model, and which served to translate.
-fn uses() -> [(bool, bool); 4] {
-    let systems = [CodeSystem::Icd9, CodeSystem::Cpt, CodeSystem::Loinc, CodeSystem::RxNorm];
-    systems.map(|system| {
-        let among = |list: fn(&SystemUse) -> &'static [CodeSystem]| {
-            SYSTEMS.iter().any(|model| list(model).contains(&system))
-        };
-        (among(|model| model.tokens), among(|model| model.between))
-    })
-}
-
-fn seen(uses: [(bool, bool); 4]) -> String {
-    let count = |is: fn(&(bool, bool)) -> bool| uses.iter().filter(|u| is(u)).count();
-    format!("{} of the four are tokens of a model, {} served to translate", count(|u| u.0), count(|u| u.1))
-}
-
-fn all_four_are_tokens() -> Outcome {
-    judge(uses().iter().all(|(tokens, _)| *tokens), seen(uses()))
-}
-
-fn one_of_four_is_a_token() -> Outcome {
-    let wanted = [(true, false), (false, false), (false, false), (false, true)];
-    judge(uses() == wanted, seen(uses()))
 }

@@ -29,8 +29,8 @@ impl Sound {
 
 /// Reads whole numbers of 8, 16, 24 and 32 bits and floating-point numbers of 32 bits, uncompressed.
 ///
-/// Whole numbers of `b` bits are divided by `2^(b - 1)`. Nothing larger than the bytes themselves is allocated, whatever
-/// their header says.
+/// Whole numbers of `b` bits are divided by `2^(b - 1)`. Every sample becomes a number of eight bytes, so a file of 8 bits takes
+/// eight times its size in memory. How many there are is what the bytes hold, whatever their header says.
 ///
 /// # Errors
 /// [`Error::InvalidFile`] for bytes that are not a WAV file, that end early, or that are compressed;

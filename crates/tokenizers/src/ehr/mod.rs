@@ -1,4 +1,17 @@
 //! Tokens of health records: codes of diagnoses and medications, in visits.
+//!
+//! # What the released code of G-BERT does otherwise
+//!
+//! Three things that contradict its paper, none of which is the default here:
+//!
+//! * **Replacements from the other vocabulary.** Where a hidden code is replaced by a random one, pretraining draws for a set of
+//!   diagnoses from the medications, and the other way round (`random_word(adm[0], rx_voc)`, `run_pretraining.py`). Here
+//!   `sample_independent_masking` of `mmt-objectives` draws from the codes of the rule that it is given: those of the set's own
+//!   kind.
+//! * **One kind for both.** Pretraining gives row 0 of the table of kinds to diagnoses and to medications, so that row 1 is never
+//!   trained. Here a [`CodeSet`] has its own kind.
+//! * **Rows taken apart wrongly** when medications are foretold, so that a prediction reads what it foretells: `Regrouping::Halves`
+//!   of `mmt-objectives`, eq-2.13-visit-rows.
 
 pub mod code;
 pub mod code_set;

@@ -7,7 +7,7 @@ use ndarray::{Array1, Array2, ArrayRef2, ArrayViewMut2, s};
 
 use super::Neighbors;
 
-/// The slope of the rectifier of the scores below zero.
+/// The slope of the rectifier of the scores below zero, and at zero, where it has none: as in PyTorch.
 const LEAK: f64 = 0.2;
 
 /// Attention of every node over its neighbors and itself, in several heads.

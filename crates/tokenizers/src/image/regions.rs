@@ -5,6 +5,11 @@ use ndarray::ArrayRef4;
 
 use super::roi_align::ImageBox;
 
+/// Most bins along a side: 7 to 14 are usual.
+const MOST_BINS: usize = 1024;
+/// Most numbers of a result.
+const MOST: usize = 1 << 32;
+
 /// What the arguments of an operation on regions are called in its errors.
 pub(super) struct Names {
     pub(super) features: &'static str,
@@ -23,7 +28,7 @@ pub(super) fn check_regions<R: Real>(
     (high, wide): (usize, usize),
 ) -> Result<()> {
     check_not_empty(names.features, features)?;
-    let (batch, _, rows, columns) = features.dim();
+    let (batch, channels, rows, columns) = features.dim();
     if boxes.is_empty() {
         return Err(Error::EmptyInput { at: names.boxes });
     }
@@ -32,6 +37,11 @@ pub(super) fn check_regions<R: Real>(
     })?;
     check_setting(names.output, high > 0 && wide > 0, || {
         format!("needs at least one bin, got {high} x {wide}")
+    })?;
+    let size = [boxes.len(), channels, high, wide].into_iter().try_fold(1, usize::checked_mul);
+    let fits = high <= MOST_BINS && wide <= MOST_BINS && size.is_some_and(|size| size <= MOST);
+    check_setting(names.output, fits, || {
+        format!("{high} x {wide} bins of {channels} channels in {} boxes are too many", boxes.len())
     })?;
     for (index, b) in boxes.iter().enumerate() {
         check_index(names.image, b.image, batch)?;

@@ -15,10 +15,13 @@ pub struct ImageBox {
     pub corners: [f64; 4],
 }
 
+/// Most samples of a bin along an axis: released code takes up to 4.
+const MOST_SAMPLES: usize = 64;
+
 /// How many samples a bin takes along each axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sampling {
-    /// `ρ`, the same for all boxes.
+    /// `ρ`, the same for all boxes, from 1 to 64.
     Fixed(usize),
     /// `⌈h / P_h⌉` and `⌈w / P_w⌉`: about one sample per cell of the map.
     Adaptive,
@@ -61,7 +64,7 @@ pub struct RoiAlign {
 /// # Errors
 /// `InvalidBox` for a box without area, with a corner that is not finite, outside its image, or over 16 times as large as it;
 /// `IndexOutOfRange` for an image that is not in the batch; `InvalidHyperparameter` for a scale, an output or a sampling that is not
-/// positive; `EmptyInput` for no box or an empty map; `NonFinite` for features that are not finite.
+/// positive, for more than 1024 bins along a side or 64 samples of a bin, and for a result of more than 2³² numbers; `EmptyInput` for no box or an empty map; `NonFinite` for features that are not finite.
 pub fn roi_align<R: Real>(
     features: &ArrayRef4<R>,
     boxes: &[ImageBox],
@@ -191,6 +194,11 @@ fn check<R: Real>(features: &ArrayRef4<R>, boxes: &[ImageBox], settings: RoiAlig
     check_setting("roi_align: sampling", sampling != Sampling::Fixed(0), || {
         "needs at least one sample".to_string()
     })?;
+    if let Sampling::Fixed(samples) = sampling {
+        check_setting("roi_align: sampling", samples <= MOST_SAMPLES, || {
+            format!("at most {MOST_SAMPLES} samples, got {samples}")
+        })?;
+    }
     let names = Names {
         features: "roi_align: features",
         boxes: "roi_align: boxes",
@@ -240,6 +248,28 @@ mod tests {
         assert_eq!(run(whole, output), "roi_align: output: needs at least one bin, got 0 x 2");
         let sampling = RoiAlign { sampling: Sampling::Fixed(0), ..SETTINGS };
         assert_eq!(run(whole, sampling), "roi_align: sampling: needs at least one sample");
+    }
+
+    #[test]
+    fn samples_and_bins_that_no_memory_holds_are_refused() {
+        let whole = [0.0, 0.0, 8.0, 8.0];
+        for samples in [65, usize::MAX] {
+            let sampling = RoiAlign { sampling: Sampling::Fixed(samples), ..SETTINGS };
+            let text = format!("roi_align: sampling: at most 64 samples, got {samples}");
+            assert_eq!(run(whole, sampling), text);
+        }
+        for output in [(1025, 1), (1, usize::MAX), (usize::MAX, usize::MAX)] {
+            let settings = RoiAlign { output, ..SETTINGS };
+            let (high, wide) = output;
+            let text =
+                format!("roi_align: output: {high} x {wide} bins of 1 channels in 1 boxes are too many");
+            assert_eq!(run(whole, settings), text);
+        }
+        let boxes = vec![ImageBox { image: 0, corners: whole }; 4097];
+        let most = RoiAlign { output: (1024, 1024), ..SETTINGS };
+        let error = roi_align(&Array4::<f64>::zeros((1, 1, 4, 4)), &boxes, most).unwrap_err();
+        let text = "roi_align: output: 1024 x 1024 bins of 1 channels in 4097 boxes are too many";
+        assert_eq!(error.to_string(), text);
     }
 
     #[test]

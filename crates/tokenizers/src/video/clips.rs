@@ -71,7 +71,9 @@ pub fn cut_clips<R: Real>(video: &ArrayRef4<R>, config: ClipConfig) -> Result<Ar
     };
     check_setting("clips: video", clips > 0, || format!("{t} frames do not fill a clip of {n}"))?;
     let size = [clips, c, n, h, w].iter().try_fold(1_usize, |size, axis| size.checked_mul(*axis));
-    check_setting("clips: frames", size.is_some_and(|size| size < 1 << 48), || {
+    // Padding may fill one clip, and no memory beyond that.
+    let most = video.len().saturating_mul(2).max(MOST_PADDED);
+    check_setting("clips: frames", size.is_some_and(|size| size <= most), || {
         format!("a clip of {n} frames is too long")
     })?;
     let mut cut = Array5::zeros((clips, c, n, h, w));
@@ -83,13 +85,20 @@ pub fn cut_clips<R: Real>(video: &ArrayRef4<R>, config: ClipConfig) -> Result<Ar
     Ok(cut)
 }
 
+/// Most numbers of clips that are padded to more than twice their video.
+const MOST_PADDED: usize = 1 << 28;
+
+/// Most frames after a change of rate: six days at 30 a second.
+const MOST_FRAMES: usize = 1 << 24;
+
 /// Which frames of a video to show at another rate: for every new frame the one nearest in time.
 ///
 /// A new frame stands at the times `0, 1/target, 2/target, ..` that lie within the video; between two frames at the same
 /// distance the later one is taken.
 ///
 /// # Errors
-/// [`Error::InvalidHyperparameter`] for rates that are not positive; [`Error::EmptyInput`] for no frame.
+/// [`Error::InvalidHyperparameter`] for rates that are not positive, and for more than 2²⁴ new frames; [`Error::EmptyInput`] for
+/// no frame.
 pub fn resample_frames(frames: usize, rate: f64, target: f64) -> Result<Vec<usize>> {
     for (at, rate) in [("resample_frames: rate", rate), ("resample_frames: target", target)] {
         check_setting(at, rate > 0.0 && rate.is_finite(), || format!("must be positive, got {rate}"))?;
@@ -99,7 +108,7 @@ pub fn resample_frames(frames: usize, rate: f64, target: f64) -> Result<Vec<usiz
     }
     let step = rate / target;
     let count = (frames as f64 / step).ceil();
-    check_setting("resample_frames: target", (1.0..(1_u64 << 40) as f64).contains(&count), || {
+    check_setting("resample_frames: target", (1.0..=MOST_FRAMES as f64).contains(&count), || {
         format!("{target} frames per second of {frames} frames at {rate} are too many")
     })?;
     Ok((0..count as usize).map(|i| ((i as f64 * step + 0.5).floor() as usize).min(frames - 1)).collect())
@@ -144,6 +153,10 @@ mod tests {
         assert_eq!(resample_frames(6, 30.0, 20.0).unwrap(), [0, 2, 3, 5]);
         assert_eq!(resample_frames(2, 10.0, 20.0).unwrap(), [0, 1, 1, 1]);
         let text = |frames, rate, target| resample_frames(frames, rate, target).unwrap_err().to_string();
+        let many = "resample_frames: target: 16777217 frames per second of 1 frames at 1 are too many";
+        assert_eq!(text(1, 1.0, 16_777_217.0), many);
+        assert_eq!(resample_frames(1, 1.0, 16_777_216.0).unwrap().len(), 1 << 24);
+        assert!(text(usize::MAX, 1.0, 1.0).ends_with("are too many"));
         assert_eq!(text(4, 0.0, 20.0), "resample_frames: rate: must be positive, got 0");
         assert_eq!(text(4, 20.0, f64::NAN), "resample_frames: target: must be positive, got NaN");
         assert_eq!(text(0, 20.0, 20.0), "resample_frames: frames: empty");
