@@ -28,12 +28,15 @@ use mmt_tokenizers::image::{GridEmbedding, Order, PatchEmbedding, RegionEmbeddin
 use mmt_tokenizers::text::TextEmbedding;
 use mmt_tokenizers::text::word2vec::WordVectors;
 use mmt_tokenizers::video::{ClipFeatures, ClipFeaturesConfig, FramePatches, Tubelet, TubeletEmbedding};
+use mmt_tokenizers::vl_bert::{FourEmbeddings, VisualFeature, VlBertConfig, VlBertEmbedding};
 use mmt_tokenizers::{EmbeddingSum, MinimalConfig, MinimalEmbedding};
 use ndarray::{Array1, Array2};
 
 const ATTENTION: &str = "w_q.weight w_q.bias w_k.weight w_k.bias w_v.weight w_v.bias w_o.weight w_o.bias";
 const FFN: &str = "w_1.weight w_1.bias w_2.weight w_2.bias";
 const NORM: &str = "gamma beta";
+const FOUR: &str = "word.table mark.table segment.table position.table norm_text.gamma norm_text.beta norm_region.gamma \
+                    norm_region.beta sum.norm.gamma sum.norm.beta";
 const GAT: &str = "weight a bias";
 const LINEAR: &str = "weight bias";
 
@@ -134,6 +137,9 @@ fn stored() -> Vec<(&'static str, String)> {
         ("TubeletEmbedding", "project.weight project.bias".into()),
         ("FramePatches", "patch.project.weight patch.project.bias".into()),
         ("TextEmbedding", "word.table position.table segment.table sum.norm.gamma sum.norm.beta".into()),
+        ("VisualFeature", "project.weight project.bias".into()),
+        ("FourEmbeddings", FOUR.into()),
+        ("VlBertEmbedding", format!("{} {}", below("visual.project", LINEAR), below("embed", FOUR))),
         ("WordVectors", "input output".into()),
         ("Gcn", "w_0 w_1".into()),
         ("GraphAttention", GAT.into()),
@@ -281,6 +287,9 @@ fn current() -> Vec<(&'static str, String)> {
         ("TubeletEmbedding", names(&TubeletEmbedding::new(tubelet, 3, 4, Order::Hwc, random))),
         ("FramePatches", names(&FramePatches { patch, frames: 2 })),
         ("TextEmbedding", names(&TextEmbedding::new(5, 6, 4, 1e-12, random))),
+        ("VisualFeature", names(&VisualFeature::new(3, 8, 4, random))),
+        ("FourEmbeddings", names(&FourEmbeddings::new(&VlBertConfig::TINY, random))),
+        ("VlBertEmbedding", names(&VlBertEmbedding::new(&VlBertConfig::TINY, random))),
         ("WordVectors", names(&WordVectors::new(5, 4, random).unwrap())),
         ("Gcn", names(&Gcn::new(5, 4, 3, random).unwrap())),
         ("GraphAttention", names(&GraphAttention::new(3, 4, 2, random).unwrap())),

@@ -99,6 +99,10 @@ fn vectors(bytes: &[u8]) {
         assert_eq!(file.words.iter().collect::<BTreeSet<_>>().len(), file.words.len());
         // Every number has a digit and a space.
         assert!(2 * file.vectors.len() <= bytes.len());
+        let words = Vocabulary::new(file.words.iter().map(String::as_str));
+        if let Some(Ok(table)) = words.ok().map(|words| file.table(&words)) {
+            assert!(table.embedding.table == file.vectors && table.missing.is_empty());
+        }
     });
 }
 

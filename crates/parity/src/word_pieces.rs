@@ -14,7 +14,7 @@ use super::case::{Found, Record};
 use super::ops::unsupported;
 
 /// 30,522 pieces; where they are from says `tests/word_piece/README.md`.
-const VOCABULARY: &[u8] = include_bytes!("../../../tests/word_piece/vocab.txt");
+const VOCABULARY: &str = include_str!("../../../tests/word_piece/vocab.txt");
 
 /// What the other library cuts sequences to.
 const LONGEST: usize = 128;
@@ -27,7 +27,7 @@ pub fn is_one(system: &str, config: &Value) -> bool {
 /// The results that stand among the settings, as arrays: `out/text.0.tokens`, `out/text.0.ids`, `out/pair.0.ids`,
 /// `out/pair.0.segments`. The tokens are written as their places in the vocabulary.
 pub fn results(name: &str, config: &Value) -> Result<Tensors, Malformed> {
-    let vocabulary = Vocabulary::parse(VOCABULARY).expect("a vocabulary, as the tests know");
+    let vocabulary = Vocabulary::parse(VOCABULARY.as_bytes()).expect("a vocabulary, as the tests know");
     let mut found = Tensors::new();
     for (i, case) in list(config, "cases").iter().enumerate() {
         let tokens =
@@ -72,7 +72,7 @@ pub fn tokenizer<R: Real>(record: &Record) -> Found<Answer<R>> {
     if !is_one(&record.system, &record.config) {
         return unsupported("needs the weights of the model, which are in no case");
     }
-    let words = WordPiece::new(Vocabulary::parse(VOCABULARY)?, Reading::UNCASED)?;
+    let words = WordPiece::new(Vocabulary::parse(VOCABULARY.as_bytes())?, Reading::UNCASED)?;
     let special = words.special();
     let mut answer = Answer::new();
     for (i, case) in list(&record.config, "cases").iter().enumerate() {

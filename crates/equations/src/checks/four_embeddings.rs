@@ -114,8 +114,8 @@ fn draw(open: bool, random: &mut Random) -> Drawn {
         VlBertInput { ids, segments: (0..n).map(|i| i % 2).collect(), regions: 1 + random.below(4) }
     };
     let inputs: Vec<VlBertInput> = (0..3).map(|_| input()).collect();
-    let count = |of: fn(&VlBertInput) -> usize| inputs.iter().map(of).fold(0, |sum, n| sum + n);
-    let (words, regions) = (count(|input| input.ids.len()), count(|input| input.regions));
+    let words = inputs.iter().map(|input| input.ids.len()).sum::<usize>();
+    let regions = inputs.iter().map(|input| input.regions).sum::<usize>();
     let (text, region) =
         (random.uniform((words, config.width), 1.0), random.uniform((regions, config.width), 1.0));
     Drawn { module, inputs, text, region }

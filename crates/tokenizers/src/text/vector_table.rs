@@ -1,8 +1,10 @@
 //! A table of words whose rows were learned elsewhere.
 
+use std::collections::BTreeMap;
+
 use mmt_blocks::Embedding;
 use mmt_tensor::ops::sum::column_sums;
-use mmt_tensor::{Real, Result, check_finite};
+use mmt_tensor::{Real, Result, check_finite, check_not_empty, check_setting, check_shape};
 use ndarray::Array2;
 
 use super::{VectorFile, Vocabulary};
@@ -47,21 +49,26 @@ impl<R: Real> VectorFile<R> {
     ///
     /// # Errors
     /// [`Error::NonFinite`](mmt_tensor::Error::NonFinite) for vectors whose mean is beyond the largest number, and for a NaN
-    /// or an infinity in a file that was not parsed; [`Error::InvalidHyperparameter`](mmt_tensor::Error::InvalidHyperparameter)
-    /// for one whose words are not the words of a vocabulary.
+    /// or an infinity in a file that was put together by hand. In such a file also
+    /// [`Error::EmptyInput`](mmt_tensor::Error::EmptyInput) for no number,
+    /// [`Error::ShapeMismatch`](mmt_tensor::Error::ShapeMismatch) for another number of vectors than words, and
+    /// [`Error::InvalidHyperparameter`](mmt_tensor::Error::InvalidHyperparameter) for a word that stands twice.
     pub fn table(&self, vocabulary: &Vocabulary) -> Result<VectorTable<R>> {
-        let rows = Vocabulary::new(self.words.iter().map(String::as_str))?;
-        mmt_tensor::check_shape("vectors", self.vectors.shape(), &[rows.size(), self.vectors.ncols()])?;
+        let n = self.words.len();
+        let rows: BTreeMap<&str, usize> = self.words.iter().map(String::as_str).zip(0..).collect();
+        check_setting("vectors: words", rows.len() == n, || "a word stands twice".to_string())?;
+        check_shape("vectors", self.vectors.shape(), &[n, self.vectors.ncols()])?;
+        check_not_empty("vectors", &self.vectors)?;
         check_finite("vectors", &self.vectors)?;
-        let mean = column_sums(&self.vectors) / R::of(rows.size() as f64);
+        let mean = column_sums(&self.vectors) / R::of(n as f64);
         check_finite("vectors: mean", &mean)?;
         let mut table = Array2::zeros((vocabulary.size(), self.vectors.ncols()));
         let (mut lowered, mut missing) = (vec![], vec![]);
         for (id, (word, mut row)) in vocabulary.words().zip(table.rows_mut()).enumerate() {
-            let mut lower = || rows.id(&word.to_lowercase()).inspect(|_| lowered.push(id));
-            match rows.id(word).or_else(|_| lower()) {
-                Ok(found) => row.assign(&self.vectors.row(found)),
-                Err(_) => {
+            let mut lower = || rows.get(&*word.to_lowercase()).inspect(|_| lowered.push(id));
+            match rows.get(word).or_else(&mut lower) {
+                Some(&found) => row.assign(&self.vectors.row(found)),
+                None => {
                     row.assign(&mean);
                     missing.push(id);
                 }
@@ -99,6 +106,14 @@ mod tests {
         assert_eq!((table.lowered, table.missing), (vec![], vec![0, 2]));
     }
 
+    /// Files of vectors have words that a vocabulary may not have, such as a space that does not break.
+    #[test]
+    fn a_word_of_the_file_that_is_no_word_of_a_vocabulary_does_no_harm() {
+        let file = VectorFile::<f64>::parse("a\u{a0}b 1\nc 3\n".as_bytes()).unwrap();
+        let table = file.table(&words(&["c", "d"])).unwrap();
+        assert_eq!(table.embedding.table, array![[3.0], [2.0]]);
+    }
+
     #[test]
     fn a_mean_beyond_the_largest_number_is_refused() {
         let file = VectorFile::<f32>::parse(b"a 3e38\nb 3e38\n").unwrap();
@@ -113,7 +128,7 @@ mod tests {
         };
         assert_eq!(text(&["a", "b"], array![[1.0]]), "vectors: expected shape [2, 1], got [1, 1]");
         assert_eq!(text(&["a"], array![[f64::NAN]]), "vectors: not a finite number");
-        assert_eq!(text(&["a", "a"], array![[1.0], [2.0]]), "vocabulary: words: \"a\" stands twice");
-        assert_eq!(text(&[], Array2::zeros((0, 1))), "vocabulary: words: empty");
+        assert_eq!(text(&["a", "a"], array![[1.0], [2.0]]), "vectors: words: a word stands twice");
+        assert_eq!(text(&[], Array2::zeros((0, 1))), "vectors: empty");
     }
 }

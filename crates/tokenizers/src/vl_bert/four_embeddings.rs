@@ -5,20 +5,10 @@ use mmt_tensor::ops::lookup_backward;
 use mmt_tensor::{Error, Random, Real, Result, check_index, check_shape, tree};
 use ndarray::{Array1, Array2, ArrayRef2, Axis};
 
-use super::rows::{Rows, put};
-use super::{VlBertConfig, VlBertInput};
+use super::rows::{Rows, ids, positions, put, segments};
+use super::{EndFeature, VlBertConfig, VlBertInput};
 use crate::EmbeddingSum;
 use crate::embedding_sum::EmbeddingSumTape;
-
-/// What `[END]` looks like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EndFeature {
-    /// Nothing: the released code, `end_embedding`.
-    #[default]
-    None,
-    /// The whole image, like the words: the paper, section 3.2 and figure 1.
-    WholeImage,
-}
 
 /// Layer norm of the sum of four rows: word, looks, segment, position.
 #[derive(Clone, Debug)]
@@ -198,18 +188,6 @@ impl<R: Real> FourEmbeddings<R> {
         let dh_region = self.norm_region.backward(&tape.norm_region, &region, &mut grad.norm_region);
         (self.norm_text.backward(&tape.norm_text, &text, &mut grad.norm_text), dh_region)
     }
-}
-
-fn ids(inputs: &[VlBertInput]) -> Vec<usize> {
-    inputs.iter().flat_map(|input| input.ids.iter().copied()).collect()
-}
-
-fn segments(inputs: &[VlBertInput]) -> Vec<usize> {
-    inputs.iter().flat_map(VlBertInput::all_segments).collect()
-}
-
-fn positions(inputs: &[VlBertInput]) -> Vec<usize> {
-    inputs.iter().flat_map(VlBertInput::positions).collect()
 }
 
 #[cfg(test)]

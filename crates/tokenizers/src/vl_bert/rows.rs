@@ -39,3 +39,18 @@ pub fn put<R: Real>(from: &ArrayRef2<R>, rows: &[usize], to: &mut Array2<R>) {
         to.row_mut(row).assign(&from);
     }
 }
+
+/// What every token of text is.
+pub fn ids(inputs: &[VlBertInput]) -> Vec<usize> {
+    inputs.iter().flat_map(|input| input.ids.iter().copied()).collect()
+}
+
+/// The segment of every token.
+pub fn segments(inputs: &[VlBertInput]) -> Vec<usize> {
+    inputs.iter().flat_map(VlBertInput::all_segments).collect()
+}
+
+/// The position of every token.
+pub fn positions(inputs: &[VlBertInput]) -> Vec<usize> {
+    inputs.iter().flat_map(VlBertInput::positions).collect()
+}

@@ -4,41 +4,9 @@ use mmt_tensor::ops::lookup_backward;
 use mmt_tensor::{Random, Real, Result, check_shape, tree};
 use ndarray::{Array2, ArrayRef2, Axis};
 
-use super::VlBertInput;
-use super::four_embeddings::{EndFeature, FourEmbeddings, FourEmbeddingsTape};
+use super::four_embeddings::{FourEmbeddings, FourEmbeddingsTape};
 use super::visual_feature::{VisualFeature, VisualFeatureTape};
-
-/// Sizes of a [`VlBertEmbedding`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct VlBertConfig {
-    /// Rows of the table of words.
-    pub words: usize,
-    /// Rows of the table of positions: one more than the longest text, and one for `[END]`.
-    pub longest: usize,
-    /// `d_v`, numbers of an appearance.
-    pub appearance: usize,
-    /// `k`, wavelengths of eq-2.15-box-waves.
-    pub waves: usize,
-    /// `d`
-    pub width: usize,
-    /// `ε` of all norms.
-    pub eps: f64,
-    /// What `[END]` looks like.
-    pub end: EndFeature,
-}
-
-impl VlBertConfig {
-    /// The base model of the paper, with the vocabulary and the positions of BERT.
-    pub const BASE: VlBertConfig = VlBertConfig {
-        words: 30_522,
-        longest: 512,
-        appearance: 2048,
-        waves: 256,
-        width: 768,
-        eps: 1e-12,
-        end: EndFeature::None,
-    };
-}
+use super::{VlBertConfig, VlBertInput};
 
 /// The visual feature of regions, and the four embeddings of tokens.
 #[derive(Clone, Debug)]
@@ -146,6 +114,7 @@ fn images(inputs: &[VlBertInput]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vl_bert::EndFeature;
 
     const CONFIG: VlBertConfig = VlBertConfig {
         words: 5,
