@@ -366,7 +366,7 @@ fn unpainted(text: &str) -> Cow<'_, str> {
 /// How many columns a text takes: styles and combining marks take none, signs of Chinese, Japanese and Korean and pictures two.
 pub fn columns(text: &str) -> usize {
     let width = |c: char| match u32::from(c) {
-        0x300..=0x36f => 0,
+        0x300..=0x36f | 0x1160..=0x11ff => 0, // vowels and ends of Hangul join the letter before them
         0x1100..=0x115f | 0x2e80..=0xffef | 0x1f000.. => 2,
         _ => 1,
     };

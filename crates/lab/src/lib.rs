@@ -11,6 +11,7 @@ pub mod model;
 pub mod net;
 pub mod ontologies;
 pub mod pictures;
+mod png_rows;
 pub mod product_mask;
 pub mod records;
 pub mod sounds;

@@ -6,8 +6,7 @@ use std::path::Path;
 use mmt_golden::file::{self, FileError};
 use mmt_tensor::Error;
 use mmt_tokenizers::ehr::Ontology;
-
-use crate::records::text_of;
+use mmt_tokenizers::text::text_of;
 
 /// The tree of a file; see [`parse_ontology`].
 ///
@@ -48,14 +47,27 @@ pub fn parse_ontology(bytes: &[u8]) -> Result<Ontology, Error> {
 
 /// For every code the number of the class right below the root that it lies in, counted as they are met.
 pub fn groups(tree: &Ontology) -> Vec<usize> {
-    let mut numbers = BTreeMap::new();
+    let (mut numbers, mut known) = (BTreeMap::new(), vec![None; tree.nodes()]);
     let group = |&leaf: &usize| {
-        let above = tree.ancestors(leaf);
-        let top = above.len().checked_sub(2).map_or(leaf, |below_root| above[below_root]);
         let next = numbers.len();
-        *numbers.entry(top).or_insert(next)
+        *numbers.entry(below_root(tree, leaf, &mut known)).or_insert(next)
     };
     tree.leaves().iter().map(group).collect()
+}
+
+/// The class right below the root that a node lies in. Every node is walked from once.
+fn below_root(tree: &Ontology, leaf: usize, known: &mut [Option<usize>]) -> usize {
+    let (mut path, mut node) = (vec![], leaf);
+    let top = loop {
+        if let Some(top) = known[node] {
+            break top;
+        }
+        let Some(parent) = tree.parent(node) else { break *path.last().unwrap_or(&node) };
+        path.push(node);
+        node = parent;
+    };
+    path.into_iter().for_each(|node| known[node] = Some(top));
+    top
 }
 
 /// The last line of the shortest beginning that is found not to be a tree, and what is wrong with that: what is wrong with two
@@ -87,6 +99,21 @@ mod tests {
         assert_eq!(groups(&tree), [0, 1]);
         let own = groups(&crate::data::ehr::diagnoses());
         assert!((0..48).all(|code| own[code] == code / 6));
+    }
+
+    /// Each of so many codes is the class of the one before it: nobody walks to the root from all of them.
+    #[test]
+    fn a_long_chain_is_read_at_once() {
+        let lines: Vec<String> = (1..200_000).map(|i| format!("c{i} c{}\n", i - 1)).collect();
+        let tree = parse_ontology(lines.concat().as_bytes()).unwrap();
+        assert!(groups(&tree).iter().all(|&group| group == 0));
+    }
+
+    #[test]
+    fn a_mark_of_the_byte_order_is_no_letter() {
+        let tree = parse_ontology(b"\xef\xbb\xbfa root\r\nb root\r\n").unwrap();
+        assert_eq!(tree.code("a").unwrap(), 0);
+        assert_eq!(text(b"a root\rb root\r"), "ontology: line 1: ends with a carriage return alone");
     }
 
     #[test]

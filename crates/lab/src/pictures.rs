@@ -8,6 +8,11 @@ use mmt_tensor::Real;
 use ndarray::Array3;
 use png::{BitDepth, ColorType, Decoder, Encoder, Limits, Transformations};
 
+use crate::png_rows;
+
+/// The byte of a PNG file at which its width and height stand.
+pub(crate) const SIZE_AT: usize = 16;
+
 /// Bytes that one byte of a compressed file can become at most, and what headers cost.
 const EXPANSION: usize = 1032;
 
@@ -20,8 +25,8 @@ const LARGEST: usize = 1 << 27;
 /// 16 bits keep all of them. What is transparent lies on white paper: of a color `c` with opacity `α` comes `αc + 1 - α`.
 ///
 /// # Errors
-/// [`FileError`] if the file cannot be read, and with the byte if it is not a PNG file, ends early, or holds fewer pixels
-/// than its header says.
+/// [`FileError`] if the file cannot be read, and with the byte if it is not a PNG file, ends early, or holds fewer or more
+/// pixels than its header says.
 pub fn read_png<R: Real>(path: &Path) -> Result<Array3<R>, FileError> {
     let bytes = file::read_bytes(path)?;
     parse_png(&bytes).map_err(|(offset, why)| FileError {
@@ -51,8 +56,14 @@ fn parse_png<R: Real>(bytes: &[u8]) -> Result<Array3<R>, (usize, String)> {
     let mut cursor = Cursor::new(bytes);
     let decoded = decode(&mut cursor, bytes.len());
     let offset = (cursor.position() as usize).min(bytes.len());
-    let Decoded { numbers, size: [rows, columns], colors, opacity, depth } =
+    let Decoded { numbers, size: [rows, columns], colors, opacity, depth, rows_bytes } =
         decoded.map_err(|why| (offset, why))?;
+    if png_rows::more_than(bytes, rows_bytes) {
+        return Err((
+            SIZE_AT,
+            format!("the file holds more pixels than {columns} x {rows}, as its header says"),
+        ));
+    }
     let shares: Vec<R> = match depth {
         BitDepth::Sixteen => {
             let whole = |pair: &[u8]| f64::from(u16::from_be_bytes([pair[0], pair[1]]));
@@ -92,14 +103,16 @@ struct Decoded {
     /// Whether an opacity follows the colors of every pixel.
     opacity: bool,
     depth: BitDepth,
+    /// Bytes of all rows as they are in the file once it is inflated.
+    rows_bytes: usize,
 }
 
 /// The numbers of all rows.
 fn decode(cursor: &mut Cursor<&[u8]>, size: usize) -> Result<Decoded, String> {
-    let possible = size.saturating_mul(EXPANSION);
-    let most = possible.min(LARGEST);
-    let mut decoder = Decoder::new_with_limits(cursor, Limits { bytes: most });
+    let mut decoder = Decoder::new_with_limits(cursor, Limits { bytes: LARGEST });
     decoder.set_transformations(Transformations::EXPAND);
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
     let mut reader = decoder.read_info().map_err(|e| one_line(&e))?;
     let (width, height) = reader.info().size();
     let (color, depth) = reader.output_color_type();
@@ -110,23 +123,27 @@ fn decode(cursor: &mut Cursor<&[u8]>, size: usize) -> Result<Decoded, String> {
         ColorType::Rgba => (3, true),
         ColorType::Indexed => return Err("a palette is missing".to_string()),
     };
-    let wanted = reader.output_buffer_size().filter(|&wanted| wanted <= possible);
-    let wanted =
-        wanted.ok_or_else(|| format!("{width} x {height} pixels cannot be in a file of {size} bytes"))?;
-    if wanted > LARGEST {
-        return Err(format!("{width} x {height} pixels are too many, at most {LARGEST} bytes are read"));
-    }
+    let possible = size.saturating_mul(EXPANSION);
+    let rows_bytes = png_rows::bytes(reader.info()).filter(|&bytes| bytes <= possible);
+    let rows_bytes =
+        rows_bytes.ok_or_else(|| format!("{width} x {height} pixels cannot be in a file of {size} bytes"))?;
+    let wanted = reader.output_buffer_size().filter(|&wanted| wanted <= LARGEST);
+    let wanted = wanted
+        .ok_or_else(|| format!("{width} x {height} pixels are too many, at most {LARGEST} bytes are read"))?;
     let mut numbers = vec![0; wanted];
     let frame = reader.next_frame(&mut numbers).map_err(|e| one_line(&e))?;
     numbers.truncate(frame.buffer_size());
-    Ok(Decoded { numbers, size: [height as usize, width as usize], colors, opacity, depth })
+    Ok(Decoded { numbers, size: [height as usize, width as usize], colors, opacity, depth, rows_bytes })
 }
 
 fn one_line(error: &png::DecodingError) -> String {
     match error {
         png::DecodingError::IoError(_) => "the file ends early".to_string(),
-        png::DecodingError::LimitsExceeded => "more pixels than the file can hold".to_string(),
-        other => other.to_string().replace(char::is_control, " "),
+        png::DecodingError::LimitsExceeded => "more pixels than are read".to_string(),
+        other => match other.to_string() {
+            text if text.starts_with("CRC error") => "a chunk has another checksum than it says".to_string(),
+            text => text.replace(char::is_control, " "),
+        },
     }
 }
 
@@ -213,7 +230,28 @@ mod tests {
         assert_eq!(why, "32768 x 32768 pixels are too many, at most 134217728 bytes are read");
     }
 
-    /// The size in the header, with a checksum that fits, says more than the pixels can hold.
+    /// Blank pages of one bit, alone and with a palette: they become 8 and 24 times as large.
+    #[test]
+    fn blank_pages_are_read() {
+        for (color, colors) in [(ColorType::Grayscale, 1), (ColorType::Indexed, 3)] {
+            let mut bytes = Vec::new();
+            let mut encoder = png::Encoder::new(&mut bytes, 1024, 1024);
+            encoder.set_color(color);
+            encoder.set_depth(BitDepth::One);
+            encoder.set_palette(vec![255; 6]);
+            encoder.write_header().unwrap().write_image_data(&[0; 1024 * 128]).unwrap();
+            assert_eq!(parse_png::<f32>(&bytes).unwrap().dim(), (1024, 1024, colors), "{}", bytes.len());
+        }
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_said_in_words() {
+        let mut bytes = picture(ColorType::Grayscale, 2, 2, &[1, 2, 3, 4]);
+        bytes[16..20].copy_from_slice(&3_u32.to_be_bytes());
+        assert_eq!(parse_png::<f64>(&bytes).unwrap_err().1, "a chunk has another checksum than it says");
+    }
+
+    /// The size in the header, with a checksum that fits, is not that of the pixels.
     #[test]
     fn lying_sizes_are_refused() {
         let lie = |width: u32, height: u32| {
@@ -224,6 +262,10 @@ mod tests {
             bytes[29..33].copy_from_slice(&crc.to_be_bytes());
             parse_png::<f64>(&bytes).unwrap_err()
         };
+        for (width, height) in [(1, 2), (2, 1), (1, 1)] {
+            let why = format!("the file holds more pixels than {width} x {height}, as its header says");
+            assert_eq!(lie(width, height), (16, why));
+        }
         for (width, height) in [(60_000, 60_000), (u32::MAX / 2, 1), (0, 2), (2, 3), (200, 200)] {
             let (_, why) = lie(width, height);
             assert!(!why.is_empty() && !why.contains('\n'), "{width} x {height}: {why}");

@@ -5,6 +5,7 @@ use std::path::Path;
 use mmt_golden::file::{self, FileError};
 use mmt_tensor::Error;
 use mmt_tokenizers::ehr::Ontology;
+use mmt_tokenizers::text::text_of;
 
 use crate::data::ehr;
 
@@ -64,15 +65,6 @@ pub fn read_patients(path: &Path, codes: &Codes) -> Result<Vec<Vec<RecordedVisit
 /// As [`parse_patients_of`].
 pub fn parse_patients(bytes: &[u8]) -> Result<Vec<Vec<RecordedVisit>>, Error> {
     parse_patients_of(bytes, &Codes::synthetic())
-}
-
-/// A text, or the line of it that is not UTF-8.
-pub(crate) fn text_of<'a>(bytes: &'a [u8], at: &'static str) -> Result<&'a str, Error> {
-    std::str::from_utf8(bytes).map_err(|e| {
-        let before = &bytes[..e.valid_up_to()];
-        let line = 1 + before.iter().filter(|&&b| b == b'\n').count();
-        Error::InvalidLine { at, line, why: "not UTF-8".to_string() }
-    })
 }
 
 /// Patients as a text: a visit per line, its diagnoses in order of importance, then `|` and its medications, which may be left

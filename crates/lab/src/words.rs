@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use mmt_golden::file::{self, FileError};
+use mmt_tensor::Error;
 use mmt_tokenizers::text::{Reading, VectorFile, Vocabulary, WordPiece};
 
 /// The tokenizer of a `vocab.txt`.
@@ -12,7 +13,13 @@ use mmt_tokenizers::text::{Reading, VectorFile, Vocabulary, WordPiece};
 pub fn read_word_piece(path: &Path, reading: Reading) -> Result<WordPiece, FileError> {
     let bytes = file::read_bytes(path)?;
     let words = Vocabulary::parse(&bytes).and_then(|words| WordPiece::new(words, reading));
-    words.map_err(|e| FileError { path: path.to_path_buf(), offset: None, why: e.to_string() })
+    words.map_err(|error| {
+        let why = match error {
+            Error::UnknownId { id, .. } => format!("vocabulary: no line is `{id}`"),
+            other => other.to_string(),
+        };
+        FileError { path: path.to_path_buf(), offset: None, why }
+    })
 }
 
 /// The vectors of a file of word2vec or GloVe.

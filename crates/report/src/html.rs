@@ -1,6 +1,6 @@
 //! Pages.
 
-/// `text` with the five characters that mean something in HTML written as entities.
+/// `text` with the five characters that mean something in HTML written as entities, and `\u{fffd}` for what XML has no place for.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -10,6 +10,10 @@ pub fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
+            '\u{fffe}' | '\u{ffff}' => escaped.push(char::REPLACEMENT_CHARACTER),
+            c if c.is_control() && !matches!(c, '\t' | '\n' | '\r') => {
+                escaped.push(char::REPLACEMENT_CHARACTER)
+            }
             c => escaped.push(c),
         }
     }
@@ -55,6 +59,11 @@ mod tests {
     #[test]
     fn text_cannot_become_markup() {
         assert_eq!(escape("<a href=\"x\">'&'</a>"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;");
+        assert_eq!(
+            escape("a\u{0}\u{1b}\u{ffff}\u{fffe}\n"),
+            "a\u{fffd}\u{fffd}\u{fffd}\u{fffd}\n",
+            "XML has no place for them"
+        );
         assert!(table(&["<b>"], &[vec!["<i>".into()]]).contains("<th>&lt;b&gt;</th>"));
         assert!(page("<script>", "").contains("<title>&lt;script&gt;</title>"));
     }

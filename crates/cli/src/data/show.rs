@@ -7,7 +7,7 @@ use mmt_tensor::Random;
 use serde_json::json;
 
 use super::samples::{Sample, sampler};
-use super::words::{Told, teller};
+use super::words::{self, Told, teller};
 use super::{Side, unknown};
 use crate::draw;
 use crate::failure::{Code, Done, Failure};
@@ -65,13 +65,17 @@ fn block(sample: &Sample, width: usize) -> Vec<String> {
 }
 
 fn save(id: &str, samples: Vec<Sample>, terminal: &Terminal) -> Result<(), Failure> {
-    let path = terminal.options.out.join(format!("{id}.svg"));
     let pictures: Vec<(Picture, Caption)> = (samples.into_iter())
         .map(|s| (s.picture, Caption { words: s.words.join(", "), boxes: s.boxes }))
         .collect();
     let title = format!("Samples of {id}");
     let description = DATA_SETS.iter().find(|set| set.id == id).map_or("", |set| set.content);
-    let drawing = svg::alone(&gallery(&pictures, &title, description));
+    write(id, &gallery(&pictures, &title, description), terminal)
+}
+
+fn write(id: &str, drawing: &str, terminal: &Terminal) -> Result<(), Failure> {
+    let path = terminal.options.out.join(format!("{id}.svg"));
+    let drawing = svg::alone(drawing);
     file::write(&path, drawing.as_bytes()).map_err(|error| Failure::unwritten(&path, &error))?;
     terminal.event("saved", json!({ "path": path.display().to_string() }))?;
     terminal.line("")?;
@@ -81,16 +85,16 @@ fn save(id: &str, samples: Vec<Sample>, terminal: &Terminal) -> Result<(), Failu
 
 /// Samples of words, one paragraph each.
 fn tell(args: &Args, draw: fn(&mut Random) -> Told, terminal: &Terminal) -> Done {
-    if args.svg {
-        return Err(Failure::usage(format!("`{}` has no pictures", args.id)));
-    }
     terminal.start(terminal.precision(Precision::F64), "")?;
     let mut random = Random::seed(terminal.options.seed);
-    for _ in 0..args.count {
-        let (lines, fields) = draw(&mut random);
+    let samples: Vec<Told> = (0..args.count).map(|_| draw(&mut random)).collect();
+    for Told { lines, fields, .. } in &samples {
         terminal.line("")?;
         lines.iter().try_for_each(|line| terminal.line(format_args!("  {line}")))?;
-        terminal.event("sample", fields)?;
+        terminal.event("sample", fields.clone())?;
+    }
+    if args.svg {
+        write(&args.id, &words::drawing(&samples, &format!("Samples of {}", args.id))?, terminal)?;
     }
     Ok(Code::Ok)
 }

@@ -1,6 +1,7 @@
 //! `mmt tokens`: the tokens of a text, of patients, of a picture or of a sound, as models read them.
 
-mod patients;
+pub mod patients;
+mod regions;
 mod seen;
 mod text;
 
@@ -18,6 +19,7 @@ use crate::terminal::Terminal;
 /// Exit code: 0 done, 2 the command line is wrong, 3 a file is invalid.
 #[derive(clap::Args, Debug)]
 #[group(required = true, multiple = true)]
+#[command(override_usage = "mmt tokens <--text STR | --ehr FILE | --image FILE | --wav FILE> [OPTIONS]")]
 pub struct Args {
     /// A text: its words, or with --vocab its pieces
     #[arg(long, value_name = "STR", conflicts_with = "ehr")]
@@ -41,18 +43,28 @@ pub struct Args {
     /// Rows and columns of a patch, for --image
     #[arg(long, value_name = "N", default_value_t = 16, requires = "image", value_parser = clap::value_parser!(u16).range(1..))]
     patch: u16,
+    /// Leave out what does not fill a patch at the right and the lower edge, for --image
+    #[arg(long, requires = "image", group = "cutting", conflicts_with = "boxes")]
+    crop: bool,
+    /// A file with a box on every line, `left top right bottom` in pixels and what it shows, for --image: regions instead of patches
+    #[arg(long, value_name = "FILE", requires = "image", conflicts_with_all = ["patch", "text", "ehr", "wav"])]
+    boxes: Option<PathBuf>,
     /// A WAV file: its spectrogram and the patches of it
     #[arg(long, value_name = "FILE", conflicts_with_all = ["text", "ehr", "image"])]
     wav: Option<PathBuf>,
-    /// Also write a drawing to DIR/tokens-image.svg, tokens-sound.svg, tokens-text.svg or tokens-ehr.svg
+    /// Also write a drawing to DIR/tokens-image.svg, tokens-regions.svg, tokens-sound.svg, tokens-text.svg or
+    /// tokens-ehr.svg
     #[arg(long, group = "drawing")]
     svg: bool,
 }
 
 /// Runs the verb.
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
+    if let (Some(path), Some(boxes)) = (&args.image, &args.boxes) {
+        return regions::regions(path, boxes, args.svg, terminal);
+    }
     if let Some(path) = &args.image {
-        return seen::image(path, usize::from(args.patch), args.svg, terminal);
+        return seen::image(path, (usize::from(args.patch), args.crop), args.svg, terminal);
     }
     if let Some(path) = &args.wav {
         return seen::sound(path, args.svg, terminal);
@@ -72,6 +84,15 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
 
 fn invalid(error: &FileError) -> Failure {
     Failure::new(Code::InvalidData, error.to_string())
+}
+
+/// Says how many of all tokens a model reads, if not all of them.
+fn left_out(read: usize, all: usize, which: &str, terminal: &Terminal) -> Result<(), Failure> {
+    if read >= all {
+        return Ok(());
+    }
+    terminal.event("left_out", json!({ "tokens": all, "read": read, "which": which }))?;
+    terminal.line(format_args!("the {which} {read} of {all}: models read no more"))
 }
 
 /// Writes the drawing of `kind`.

@@ -8,7 +8,7 @@ use mmt_report::figures::visits::{self as drawn, Patient, Place, Visit, visits a
 use mmt_tokenizers::ehr::{CodeSet, Ontology, PatientInput, Serialization, TooLong, VisitEncoder};
 use serde_json::json;
 
-use super::{invalid, save};
+use super::{invalid, left_out, save};
 use crate::failure::{Code, Done, Failure};
 use crate::terminal::{Align, BOLD, Precision, Terminal, paint, table};
 
@@ -30,11 +30,9 @@ pub fn patients(path: &Path, trees: [Option<&Path>; 2], svg: bool, terminal: &Te
         sets(i, visits, &codes, terminal)?;
         terminal.line("")?;
         terminal.line(paint(BOLD, format!("patient {}, for Med-BERT: one sequence of diagnoses", i + 1)))?;
-        let sequence = sequence(i, visits, (&codes.diagnoses, &groups), terminal)?;
-        drawn.push(Patient {
-            visits: visits.iter().map(|visit| card(visit, &codes, &groups)).collect(),
-            sequence,
-        });
+        let patient = patient(visits, &codes, &groups)?;
+        sequence(i, &patient, terminal)?;
+        drawn.push(patient);
     }
     if svg {
         save("ehr", &drawing(&drawn), terminal)?;
@@ -73,6 +71,22 @@ fn sets(patient: usize, visits: &[RecordedVisit], codes: &Codes, terminal: &Term
     table(&align, &cells).iter().try_for_each(|line| terminal.line(line))
 }
 
+/// A patient as it is drawn; `groups` as [`groups()`] of the diagnoses.
+pub fn patient(visits: &[RecordedVisit], codes: &Codes, groups: &[usize]) -> Result<Patient, Failure> {
+    let lists: Vec<Vec<usize>> = visits.iter().map(|visit| visit.diagnoses.clone()).collect();
+    let input = PatientInput::new(&lists, Serialization::WithinVisit, LONGEST, TooLong::KeepLatest)?;
+    let input = input.expect("nobody is left out");
+    let places = input.codes.into_iter().zip(input.visits).zip(input.places);
+    let place = |((code, visit), place): ((usize, usize), usize)| {
+        let name = code_name(&codes.diagnoses, code).to_string();
+        Place { name, group: groups[code], visit, place }
+    };
+    Ok(Patient {
+        visits: visits.iter().map(|visit| card(visit, codes, groups)).collect(),
+        sequence: places.map(place).collect(),
+    })
+}
+
 /// A visit as it is drawn, in the order of the record.
 fn card(visit: &RecordedVisit, codes: &Codes, groups: &[usize]) -> Visit {
     let first = VisitEncoder::<f64>::CODES;
@@ -94,27 +108,18 @@ fn code_name(tree: &Ontology, code: usize) -> &str {
     tree.name(tree.leaves()[code])
 }
 
-fn sequence(
-    patient: usize,
-    visits: &[RecordedVisit],
-    (tree, groups): (&Ontology, &[usize]),
-    terminal: &Terminal,
-) -> Result<Vec<Place>, Failure> {
-    let codes: Vec<Vec<usize>> = visits.iter().map(|visit| visit.diagnoses.clone()).collect();
-    let input = PatientInput::new(&codes, Serialization::WithinVisit, LONGEST, TooLong::KeepLatest)?;
-    let PatientInput { codes, visits, places } = input.expect("nobody is left out");
+/// The sequence of all diagnoses, with the number of the visit and the place in it of each.
+fn sequence(number: usize, patient: &Patient, terminal: &Terminal) -> Result<(), Failure> {
     let heads = ["position", "code", "visit", "place"];
     let mut cells = vec![heads.map(|head| paint(BOLD, head)).to_vec()];
-    let mut drawn = vec![];
-    for (at, ((code, visit), place)) in codes.into_iter().zip(visits).zip(places).enumerate() {
-        let (group, code) = (groups[code], code_name(tree, code).to_string());
-        drawn.push(Place { name: code.clone(), group, visit, place });
-        let fields = json!({ "patient": patient + 1, "position": at, "code": code, "visit": visit,
+    for (at, Place { name, visit, place, .. }) in patient.sequence.iter().enumerate() {
+        let fields = json!({ "patient": number + 1, "position": at, "code": name, "visit": visit,
             "place": place });
         terminal.event("code", fields)?;
-        cells.push(vec![at.to_string(), code, visit.to_string(), place.to_string()]);
+        cells.push(vec![at.to_string(), name.clone(), visit.to_string(), place.to_string()]);
     }
     let align = [Align::Right, Align::Left, Align::Right, Align::Right];
     table(&align, &cells).iter().try_for_each(|line| terminal.line(line))?;
-    Ok(drawn)
+    let all = patient.visits.iter().map(|visit| visit.diagnoses.len()).sum();
+    left_out(patient.sequence.len(), all, "latest", terminal)
 }

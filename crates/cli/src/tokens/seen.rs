@@ -14,14 +14,21 @@ use crate::failure::{Code, Done};
 use crate::terminal::{Precision, Terminal};
 
 /// Places of a drawing from left to right: each is two letters wide.
-const WIDE: usize = 36;
+pub(super) const WIDE: usize = 36;
 
 /// Pixels of the picture in a drawing, at most, along each side.
-const LONGEST: usize = 640;
+pub(super) const LONGEST: usize = 640;
 
 /// The patches of a picture: a drawing with a line between any two, and what every token holds.
-pub fn image(path: &Path, patch: usize, svg: bool, terminal: &Terminal) -> Done {
-    let tokens = ImageTokens::read(path, patch).map_err(|error| invalid(&error))?;
+pub fn image(path: &Path, (patch, crop): (usize, bool), svg: bool, terminal: &Terminal) -> Done {
+    let tokens = ImageTokens::read(path, patch, crop).map_err(|error| {
+        let why = invalid(&error);
+        if error.why.starts_with("patch: size") {
+            why.hint("--crop leaves out what does not fill a patch")
+        } else {
+            why
+        }
+    })?;
     terminal.start(terminal.precision(Precision::F64), "")?;
     let ([rows, columns], [high, wide]) = (tokens.size, tokens.grid());
     for line in grid(&tokens) {
@@ -39,22 +46,34 @@ pub fn image(path: &Path, patch: usize, svg: bool, terminal: &Terminal) -> Done 
         tokens.numbers
     ))?;
     if svg {
-        let first = (0..tokens.means.len().min(STRIP)).map(|token| tokens.token_png(token)).collect();
+        let all = tokens.means.len();
+        // Evenly from all of them: the first ones of a photograph are sky.
+        let some = (0..all.min(STRIP)).map(|i| if all <= STRIP { i } else { i * (all - 1) / (STRIP - 1) });
+        let some = some.map(|token| (token, tokens.token_png(token))).collect();
         let picture = tokens.small_png(LONGEST).0;
-        let cut = Patches { picture, size: tokens.size, channels: tokens.channels, patch, first };
+        let cut = Patches { picture, size: tokens.size, channels: tokens.channels, patch, some };
         save("image", &patches(&cut), terminal)?;
     }
     Ok(Code::Ok)
 }
 
-/// The patches of a picture in ink, with lines between them, or nothing if they are too many.
+/// The patches of a picture in ink, with lines between them if there is room for them.
 fn grid(tokens: &ImageTokens) -> Vec<String> {
     let [high, wide] = tokens.grid();
     if wide > WIDE || high > 2 * WIDE {
-        return vec![format!("{high} x {wide} patches are too many to draw")];
+        let [rows, columns] = fitting(tokens.size);
+        let gray = tokens.gray(rows, columns);
+        let drawn = draw::picture(rows, columns, |y, x| ink(1.0 - gray[(y, x)]));
+        return drawn.into_iter().chain([format!("(without lines: {high} x {wide} patches)")]).collect();
     }
     let side = (WIDE / wide).clamp(1, tokens.patch);
     between_lines(&tokens.gray(high * side, wide * side), side)
+}
+
+/// Rows and columns of a drawing of a picture in its proportions, at most [`WIDE`] wide and twice as high.
+pub(super) fn fitting([rows, columns]: [usize; 2]) -> [usize; 2] {
+    let most = (WIDE as f64 / columns as f64).min(2.0 * WIDE as f64 / rows as f64);
+    [rows, columns].map(|size| ((size as f64 * most).round() as usize).max(1))
 }
 
 /// A gray picture whose patches have `side` rows and columns.
@@ -74,7 +93,7 @@ fn between_lines(gray: &Array2<f64>, side: usize) -> Vec<String> {
 }
 
 /// From 0 to 16.
-fn ink(share: f64) -> u8 {
+pub(super) fn ink(share: f64) -> u8 {
     (share.clamp(0.0, 1.0) * 16.0).round() as u8
 }
 

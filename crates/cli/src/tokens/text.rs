@@ -8,16 +8,20 @@ use mmt_tokenizers::text::words::for_each_word;
 use mmt_tokenizers::text::{Reading, WordPiece};
 use serde_json::json;
 
-use super::{invalid, save};
+use super::{invalid, left_out, save};
 use crate::failure::{Code, Done, Failure};
 use crate::terminal::{Align, BOLD, Precision, Terminal, paint, table};
 
 /// Most pieces that are read, as BERT does.
 const LONGEST: usize = 512;
 
-/// What a reader of the terminal may see of a text.
+/// What a reader of the terminal may see of a text: no control letter, and none that turns the direction of writing.
 fn visible(text: &str) -> String {
-    text.replace(char::is_control, "?")
+    let hidden = |c: char| {
+        let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        c.is_control() || turns
+    };
+    text.replace(hidden, "?")
 }
 
 /// The words of a text.
@@ -49,7 +53,11 @@ pub fn words(text: &str, svg: bool, terminal: &Terminal) -> Done {
 /// The pieces of a text, as BERT reads them.
 pub fn pieces(text: &str, vocab: &Path, svg: bool, terminal: &Terminal) -> Done {
     let reader = read_word_piece(vocab, Reading::UNCASED).map_err(|error| invalid(&error))?;
+    if reader.pieces(text).is_empty() {
+        return Err(Failure::usage("--text: no word"));
+    }
     let encoding = reader.encode(text, None, LONGEST)?;
+    let all = reader.pieces(text).len() + 2; // [CLS] and [SEP]
     terminal.start(terminal.precision(Precision::F64), "")?;
     let mut cells = vec![["position", "id", "piece", "bytes"].map(|head| paint(BOLD, head)).to_vec()];
     let mut drawn = vec![];
@@ -65,6 +73,7 @@ pub fn pieces(text: &str, vocab: &Path, svg: bool, terminal: &Terminal) -> Done 
     }
     let align = [Align::Right, Align::Right, Align::Left, Align::Right];
     table(&align, &cells).iter().try_for_each(|line| terminal.line(line))?;
+    left_out(drawn.len(), all, "first", terminal)?;
     if svg {
         save("text", &drawing(&visible(text), &drawn), terminal)?;
     }
@@ -77,5 +86,15 @@ fn kind(reader: &WordPiece, id: usize, piece: &str, typed: bool) -> PieceKind {
         _ if reader.vocabulary().id("[UNK]") == Ok(id) => PieceKind::Unknown,
         _ if piece.starts_with("##") && piece.len() > 2 => PieceKind::Inside,
         _ => PieceKind::Start,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_that_steer_a_terminal_are_not_shown() {
+        assert_eq!(visible("a\u{1b}[1mb\u{202e}c\u{2067}d\u{e9}"), "a?[1mb?c?dé");
     }
 }

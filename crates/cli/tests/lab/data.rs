@@ -188,3 +188,16 @@ fn a_folder_of_recordings_is_imported_or_refused() {
     std::fs::remove_dir_all(input).unwrap();
     std::fs::remove_dir_all(output).unwrap();
 }
+
+/// Patients and sentences are drawn as those of a user are.
+#[test]
+fn words_are_drawn_as_well() {
+    let folder = folder("drawn-words");
+    for (id, what, count) in [("ehr", ">visit 1<", 2), ("text", "class=\"heading\"", 2)] {
+        shown(&["data", "show", id, "--count", "2", "--svg", "--out", folder.to_str().unwrap()]);
+        let svg = std::fs::read_to_string(folder.join(format!("{id}.svg"))).unwrap();
+        assert_eq!(svg.matches(what).count(), count, "{svg}");
+        assert!(svg.starts_with("<svg xmlns="), "{svg}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}

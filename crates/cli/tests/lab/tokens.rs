@@ -93,7 +93,7 @@ fn texts_without_words_and_broken_vocabularies_are_refused() {
     assert!(error.starts_with("error: FILE: vocabulary: line 8: ") && error.contains("\"a\""), "{error}");
     let lacking = File::new("lacking.txt", b"[PAD]\n[CLS]\n[SEP]\n[MASK]\na\n");
     let (code, error) = lacking.refused(&["--text", "a", "--vocab"]);
-    assert_eq!((code, &*error), (3, "error: FILE: vocabulary: word: unknown: `[UNK]`\n"));
+    assert_eq!((code, &*error), (3, "error: FILE: vocabulary: no line is `[UNK]`\n"));
     let (code, error) = refused(&["tokens", "--text", "a", "--vocab", "/nowhere/vocab.txt"]);
     assert_eq!((code, &*error), (3, "error: /nowhere/vocab.txt: no such file or directory\n"));
 }
@@ -159,7 +159,13 @@ fn a_picture_is_shown_as_patches() {
 fn pictures_that_are_none_or_do_not_divide_are_refused_with_path_and_place() {
     let file = File::new("odd.png", &picture(6, 9));
     let tile = "patch: size: patches of 2x2 do not tile an image of 6x9; 1x1 and 3x3 do";
-    assert_eq!(file.refused(&["--patch", "2", "--image"]), (3, format!("error: FILE: byte 16: {tile}\n")));
+    let hint = "hint: --crop leaves out what does not fill a patch\n";
+    assert_eq!(
+        file.refused(&["--patch", "2", "--image"]),
+        (3, format!("error: FILE: byte 16: {tile}\n{hint}"))
+    );
+    let cropped = shown(&["tokens", "--image", file.path(), "--patch", "2", "--crop"]);
+    assert!(cropped.contains("6 x 8 pixels, 3 per place: 12 tokens (3 x 4) of 12 numbers\n"), "{cropped}");
     let cut = File::new("cut.png", &picture(6, 9)[..60]);
     let (code, error) = cut.refused(&["--patch", "3", "--image"]);
     assert_eq!(code, 3);
@@ -169,6 +175,50 @@ fn pictures_that_are_none_or_do_not_divide_are_refused_with_path_and_place() {
     assert!(code == 3 && error.contains("FILE: byte ") && error.contains("signature"), "{error}");
     let (code, error) = refused(&["tokens", "--image", "/nowhere.png"]);
     assert_eq!((code, &*error), (3, "error: /nowhere.png: no such file or directory\n"));
+}
+
+/// More places than a terminal has: the picture is shown all the same.
+#[test]
+fn a_large_picture_is_shown_without_lines() {
+    let file = File::new("large.png", &picture(480, 640));
+    let out = shown(&["tokens", "--image", file.path()]);
+    let drawn: Vec<&str> = out.lines().filter(|line| line.contains('█')).collect();
+    assert_eq!((drawn.len(), drawn[0].trim_end()), (27, format!("  {}", "█".repeat(36)).as_str()));
+    assert!(out.contains("(without lines: 30 x 40 patches)\n"), "{out}");
+}
+
+#[test]
+fn regions_are_shown_with_where_they_lie() {
+    let (picture, boxes) =
+        (File::new("half.png", &picture(40, 80)), File::new("b.txt", b"0 0 40 40 dark\n20 10 60 20\n"));
+    let arguments = ["tokens", "--image", picture.path(), "--boxes", boxes.path()];
+    let out = shown(&arguments);
+    assert!(out.contains("  0  0.0000  0.0000  0.5000  1.0000  0.5000  dark\n"), "{out}");
+    assert!(out.contains("40 x 80 pixels: 2 tokens"), "{out}");
+    let regions = events(&[&["--json"], &arguments[..]].concat());
+    let second = regions.iter().filter(|event| event["event"] == "region").nth(1).unwrap();
+    assert_eq!(second["geometry"], serde_json::json!([0.25, 0.25, 0.75, 0.5, 0.125]));
+    let made = folder("tokens-regions");
+    shown(&[&arguments[..], &["--svg", "--out", made.to_str().unwrap()]].concat());
+    let drawing = fs::read_to_string(made.join("tokens-regions.svg")).unwrap();
+    fs::remove_dir_all(made).unwrap();
+    assert_eq!(drawing.matches("class=\"window\"").count(), 2);
+}
+
+#[test]
+fn boxes_outside_the_picture_are_refused_with_path_and_line() {
+    let picture = File::new("half.png", &picture(4, 8));
+    let boxes = File::new("b.txt", b"0 0 8 4\n# the next one is too wide\n0 0 9 4\n");
+    let why = "boxes: line 3: a box that sticks out of its image, which has 8 columns and 4 rows";
+    let error = boxes.refused(&["--image", picture.path(), "--boxes"]);
+    assert_eq!(error, (3, format!("error: FILE: {why}\n")));
+    assert_eq!(boxes.refused(&["--boxes"]).0, 2);
+}
+
+#[test]
+fn a_text_that_is_too_long_says_so() {
+    let out = shown(&["tokens", "--text", &"a ".repeat(600), "--vocab", &vocabulary()]);
+    assert!(out.ends_with("the first 512 of 602: models read no more\n"), "{out}");
 }
 
 #[test]
@@ -238,12 +288,13 @@ fn a_drawing_that_cannot_be_written_is_named() {
 }
 
 /// What the page of tokens says to type, and the drawings that it shows.
-fn commands() -> [(&'static str, Vec<String>); 4] {
+fn commands() -> [(&'static str, Vec<String>); 5] {
     let file = |name: &str| root().join("docs/tokens").join(name).to_str().unwrap().to_string();
     let sentence = fs::read_to_string(file("sentence.txt")).unwrap();
     let arguments = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
     [
         ("image", arguments(&["--image", &file("temple.png"), "--patch", "32"])),
+        ("regions", arguments(&["--image", &file("temple.png"), "--boxes", &file("boxes.txt")])),
         ("text", arguments(&["--text", sentence.trim_end(), "--vocab", &vocabulary()])),
         ("sound", arguments(&["--wav", &file("whistles.wav")])),
         ("ehr", arguments(&["--ehr", &file("patients.txt")])),
@@ -288,7 +339,7 @@ fn the_page_says_what_the_program_says() {
         .collect();
     let blocks: Vec<&str> =
         page.split("```text\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert!(blocks.len() >= 4, "{} blocks", blocks.len());
+    assert!(blocks.len() >= 5, "{} blocks", blocks.len());
     for line in blocks.iter().flat_map(|block| block.lines()).filter(|line| !line.trim().is_empty()) {
         assert!(said.lines().any(|l| l.trim_end() == line.trim_end()), "nobody says\n{line}");
     }

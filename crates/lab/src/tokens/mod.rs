@@ -3,8 +3,11 @@
 //! The program only shows them; what has to be computed stands here, where the compiler is told to hurry.
 
 mod image;
+mod pixels;
+mod regions;
 mod shrink;
 mod sound;
 
 pub use image::ImageTokens;
+pub use regions::{Region, RegionTokens, parse_boxes};
 pub use sound::{SECONDS, SoundTokens};

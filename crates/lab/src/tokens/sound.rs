@@ -63,13 +63,14 @@ impl SoundTokens {
         of_sound(&sound).map_err(refused)
     }
 
-    /// How loud each of `rows x columns` parts is, from 0 to 1; time runs along a row, and low bands are in the last one.
+    /// How loud each of `rows x columns` parts is, from 0 for the least to 1 for the loudest; time runs along a row, and low bands are in the last one.
     pub fn loudness(&self, rows: usize, columns: usize) -> Array2<f64> {
-        let (low, high) =
-            self.spectrogram.iter().fold((f64::MAX, f64::MIN), |(low, high), &x| (low.min(x), high.max(x)));
         let mut parts = shrink(&self.spectrogram.t(), rows, columns);
         parts.invert_axis(Axis(0));
-        parts.mapv(|x| if high > low { (x - low) / (high - low) } else { 0.0 })
+        let (low, high) =
+            parts.iter().fold((f64::MAX, f64::MIN), |(low, high), &x| (low.min(x), high.max(x)));
+        // Means of equal numbers differ by their rounding.
+        parts.mapv(|x| if high - low > 1e-9 { (x - low) / (high - low) } else { 0.0 })
     }
 
     /// The lowest and the highest sample of each of `columns` parts of the time.

@@ -8,6 +8,7 @@ pub mod missing;
 pub mod patches;
 pub mod picture;
 pub mod pieces;
+pub mod regions;
 pub mod residuals;
 pub mod scatter;
 pub mod shares;

@@ -13,8 +13,8 @@ pub struct Patches {
     pub channels: usize,
     /// Rows and columns of a patch.
     pub patch: usize,
-    /// The first tokens, each as the bytes of a PNG file.
-    pub first: Vec<Vec<u8>>,
+    /// Some tokens by number, each as the bytes of a PNG file.
+    pub some: Vec<(usize, Vec<u8>)>,
 }
 
 /// Tokens in the strip below the picture.
@@ -27,6 +27,8 @@ const TILE: f64 = 44.0;
 const PITCH: f64 = 53.0;
 /// Patches narrower than this are not parted by lines.
 const NARROW: f64 = 5.0;
+/// Patches narrower than this stand closer.
+const BROAD: f64 = 24.0;
 
 impl Patches {
     fn grid(&self) -> [usize; 2] {
@@ -38,7 +40,7 @@ impl Patches {
     }
 }
 
-/// The picture with the lines along which it is cut, the patches apart, and the first tokens in a row.
+/// The picture with the lines along which it is cut, the patches apart, and some tokens in a row.
 pub fn patches(cut: &Patches) -> String {
     let [rows, columns] = cut.size;
     let [high, wide] = cut.grid();
@@ -61,7 +63,8 @@ pub fn patches(cut: &Patches) -> String {
     svg.image((right, HEAD), size, &cut.picture, smooth);
     if cut.patch as f64 * scale >= NARROW {
         lines(&mut svg, cut, (0.0, size), &["cut under", "cut"]);
-        lines(&mut svg, cut, (right, size), &["gap"]);
+        let gap = if cut.patch as f64 * scale < BROAD { "gap thin" } else { "gap" };
+        lines(&mut svg, cut, (right, size), &[gap]);
         numbers_on(&mut svg, cut, right, scale);
     }
     sequence(&mut svg, cut, strip, numbers);
@@ -97,22 +100,19 @@ fn numbers_on(svg: &mut Svg, cut: &Patches, left: f64, scale: f64) {
     }
 }
 
-/// The first tokens in the order in which a model reads them.
+/// Some tokens in the order in which a model reads them.
 fn sequence(svg: &mut Svg, cut: &Patches, top: f64, numbers: usize) {
     let tokens = cut.tokens();
+    let some = if cut.some.len() < tokens { format!("{} of ", cut.some.len()) } else { String::new() };
     let what = format!(
-        "{tokens} tokens in reading order, {numbers} numbers each: {0} x {0} pixels x {1}",
+        "{some}{tokens} tokens in reading order, {numbers} numbers each: {0} x {0} pixels x {1}",
         cut.patch, cut.channels
     );
     svg.text("heading", (0.0, top - 14.0), Anchor::Start, &what);
-    for (i, tile) in cut.first.iter().take(STRIP).enumerate() {
+    for (i, (token, tile)) in cut.some.iter().take(STRIP).enumerate() {
         let x = i as f64 * PITCH;
         svg.image((x, top), (TILE, TILE), tile, cut.patch > 12);
-        svg.text("mono small", (x + TILE / 2.0, top + TILE + 16.0), Anchor::Middle, &i.to_string());
-    }
-    if tokens > STRIP {
-        let x = STRIP as f64 * PITCH - 5.0;
-        svg.text("heading", (x, top + TILE / 2.0 + 4.0), Anchor::Start, "…");
+        svg.text("mono small", (x + TILE / 2.0, top + TILE + 16.0), Anchor::Middle, &token.to_string());
     }
 }
 
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     fn cut(size: [usize; 2], patch: usize) -> Patches {
-        Patches { picture: b"foo".to_vec(), size, channels: 3, patch, first: vec![b"foo".to_vec(); 4] }
+        Patches { picture: b"foo".to_vec(), size, channels: 3, patch, some: vec![(7, b"foo".to_vec()); 4] }
     }
 
     #[test]
@@ -130,12 +130,13 @@ mod tests {
         let count = |what: &str| svg.matches(what).count();
         assert_eq!((count("class=\"cut\""), count("class=\"gap\""), count("on-picture")), (3, 3, 6));
         assert_eq!((count("<image"), count("class=\"mono small\"")), (6, 4));
-        assert!(svg.contains("6 tokens in reading order, 12 numbers each: 2 x 2 pixels x 3"), "{svg}");
+        assert!(svg.contains("4 of 6 tokens in reading order, 12 numbers each: 2 x 2 pixels x 3"), "{svg}");
     }
 
     #[test]
     fn patches_too_many_to_part_are_not_parted() {
         let svg = patches(&cut([1000, 1000], 2));
-        assert!(!svg.contains("class=\"cut") && svg.contains("250000 tokens") && svg.contains('…'));
+        assert!(!svg.contains("class=\"cut") && svg.contains("250000 tokens"));
+        assert!(patches(&cut([512, 512], 16)).contains("class=\"gap thin\""));
     }
 }

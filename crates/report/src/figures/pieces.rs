@@ -97,7 +97,8 @@ pub(crate) fn cells(text: &str) -> usize {
         .sum()
 }
 
-fn shortened(text: &str, most: usize) -> String {
+/// At most so many letters of a text.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
     if cells(text) <= most {
         return text.to_string();
     }

@@ -1,5 +1,6 @@
 //! The visits of a patient in time, and the sequences that models read of them.
 
+use super::pieces::{cells, shortened};
 use crate::svg::{Anchor, Svg};
 
 /// A code of a visit.
@@ -49,8 +50,12 @@ const CARD: f64 = 132.0;
 const PITCH: f64 = 150.0;
 const CHIP: f64 = 22.0;
 const STEP: f64 = 27.0;
+/// A code in the sequence, at least.
 const CELL: f64 = 44.0;
-const IN_LINE: usize = 17;
+/// A letter of a code.
+const LETTER: f64 = 7.9;
+/// Letters of a code that are shown.
+const LETTERS: usize = 12;
 const IN_ROW: usize = 5;
 
 /// A timeline of cards for every patient, and below it the sequence of its diagnoses with the three numbers that each is
@@ -80,7 +85,7 @@ pub fn visits(patients: &[Patient]) -> String {
 /// Height of a patient without the space below.
 fn tall(patient: &Patient) -> f64 {
     let rows: f64 = patient.visits.chunks(IN_ROW).map(row_height).fold(0.0, |sum, h| sum + h);
-    30.0 + rows + 26.0 + patient.sequence.len().div_ceil(IN_LINE) as f64 * 70.0
+    30.0 + rows + 26.0 + patient.sequence.len().div_ceil(in_line(&patient.sequence)) as f64 * 70.0
 }
 
 fn row_height(visits: &[Visit]) -> f64 {
@@ -90,7 +95,7 @@ fn row_height(visits: &[Visit]) -> f64 {
 
 /// Lines of chips in a card: two of diagnoses beside each other would hide their order.
 fn lines_of(visit: &Visit) -> usize {
-    visit.diagnoses.len() + visit.medications.len().div_ceil(2)
+    visit.diagnoses.len() + visit.medications.len().div_ceil(beside(visit))
 }
 
 /// A row of cards on a thread; returns where the next row begins.
@@ -112,9 +117,11 @@ fn timeline(svg: &mut Svg, (visits, row): (&[Visit], usize), top: f64) -> f64 {
         if !visit.medications.is_empty() {
             svg.line("divide", (x + 10.0, y + 1.0), (x + CARD - 10.0, y + 1.0));
         }
+        let in_line = beside(visit);
+        let width = (CARD - 20.0 - 4.0 * (in_line - 1) as f64) / in_line as f64;
         for (j, code) in visit.medications.iter().enumerate() {
-            let at = (x + 10.0 + (j % 2) as f64 * 58.0, y + 7.0 + (j / 2) as f64 * STEP);
-            chip(svg, code, at, 54.0, "chip");
+            let at = (x + 10.0 + (j % in_line) as f64 * (width + 4.0), y + 7.0 + (j / in_line) as f64 * STEP);
+            chip(svg, code, at, width, "chip");
         }
     }
     top + row_height(visits)
@@ -125,21 +132,38 @@ fn color(group: usize) -> String {
     format!("chip{} c{}", if group / 5 % 2 == 1 { " ring" } else { "" }, group % 5)
 }
 
-/// A code, and at the right the row of its embedding.
+/// Medications beside each other: two if their names are short.
+fn beside(visit: &Visit) -> usize {
+    if visit.medications.iter().all(|code| cells(&code.name) <= 5) { 2 } else { 1 }
+}
+
+/// Codes in a line of the sequence, which are as wide as the longest of them.
+fn in_line(codes: &[Place]) -> usize {
+    ((WIDTH + 3.0) / (cell(codes) + 0.8)) as usize
+}
+
+fn cell(codes: &[Place]) -> f64 {
+    let letters = codes.iter().map(|code| cells(&code.name).min(LETTERS)).max().unwrap_or(0);
+    (letters as f64 * LETTER + 10.0).max(CELL)
+}
+
+/// A code, and at the right the row of its embedding if there is room for it.
 fn chip(svg: &mut Svg, code: &Code, (x, y): (f64, f64), width: f64, class: &str) {
     svg.rect(class, (x, y), (width, CHIP), 5.0);
-    svg.text("mono", (x + 6.0, y + 15.5), Anchor::Start, &code.name);
-    if width > 60.0 {
-        svg.text("mono small", (x + width - 6.0, y + 15.0), Anchor::End, &format!("row {}", code.id));
+    let (name, row) = (shortened(&code.name, LETTERS), format!("row {}", code.id));
+    svg.text("mono", (x + 6.0, y + 15.5), Anchor::Start, &name);
+    if (cells(&name) as f64) * LETTER + row.len() as f64 * 6.7 + 18.0 < width {
+        svg.text("mono small", (x + width - 6.0, y + 15.0), Anchor::End, &row);
     }
 }
 
 fn sequence(svg: &mut Svg, codes: &[Place], top: f64) {
+    let (cell, in_line) = (cell(codes), in_line(codes));
     for (at, code) in codes.iter().enumerate() {
-        let (x, y) = ((at % IN_LINE) as f64 * (CELL + 0.8), top + (at / IN_LINE) as f64 * 70.0);
-        svg.rect(&color(code.group), (x, y), (CELL - 3.0, CHIP), 5.0);
-        let middle = x + (CELL - 3.0) / 2.0;
-        svg.text("mono", (middle, y + 15.5), Anchor::Middle, &code.name);
+        let (x, y) = ((at % in_line) as f64 * (cell + 0.8), top + (at / in_line) as f64 * 70.0);
+        svg.rect(&color(code.group), (x, y), (cell - 3.0, CHIP), 5.0);
+        let middle = x + (cell - 3.0) / 2.0;
+        svg.text("mono", (middle, y + 15.5), Anchor::Middle, &shortened(&code.name, LETTERS));
         svg.text("mono small", (middle, y + 37.0), Anchor::Middle, &format!("v{}", code.visit));
         svg.text("mono small", (middle, y + 51.0), Anchor::Middle, &format!("s{}", code.place));
     }
@@ -154,11 +178,13 @@ mod tests {
         let code = |name: &str| Code { name: name.to_string(), id: 9, group: 6 };
         let visit = Visit { diagnoses: vec![code("D01"), code("D02")], medications: vec![code("M01")] };
         let place = Place { name: "D01".to_string(), group: 0, visit: 1, place: 0 };
-        let patient = Patient { visits: vec![visit; 7], sequence: vec![place; 14] };
+        let patient = Patient { visits: vec![visit; 7], sequence: vec![place.clone(); 14] };
         let svg = visits(&[patient.clone(), patient]);
         let count = |what: &str| svg.matches(what).count();
         assert_eq!((count(">D02<"), count(">M01<"), count(">D01<")), (14, 14, 42));
         assert_eq!((count(">visit 7<"), count(">v1<"), count("class=\"thread\"")), (2, 28, 4));
+        assert_eq!(in_line(std::slice::from_ref(&place)), 17);
+        assert_eq!(in_line(&[Place { name: "A01AB02".to_string(), ..place }]), 11);
         assert!(svg.contains("class=\"chip ring c1\""), "group 6 is a ring in the color of group 1");
     }
 }

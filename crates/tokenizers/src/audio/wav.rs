@@ -77,6 +77,9 @@ fn one_line(error: &hound::Error) -> String {
     match error {
         hound::Error::IoError(_) => "the file ends early".to_string(),
         hound::Error::Unsupported => "samples of this kind are not supported".to_string(),
+        hound::Error::FormatError("bits per sample is not 32") => {
+            "floating-point samples of other than 32 bits are not supported".to_string()
+        }
         other => other.to_string().replace(|c: char| c.is_control(), " "),
     }
 }

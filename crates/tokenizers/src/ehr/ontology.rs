@@ -120,6 +120,11 @@ impl Ontology {
             .ok_or_else(|| Error::UnknownId { at: "ontology: code", id: name.to_string() })
     }
 
+    /// The class of a node; the root has none.
+    pub fn parent(&self, node: usize) -> Option<usize> {
+        self.parents[node]
+    }
+
     /// All classes of a node, from the nearest to the root.
     pub fn ancestors(&self, node: usize) -> Vec<usize> {
         std::iter::successors(self.parents[node], |&node| self.parents[node]).collect()

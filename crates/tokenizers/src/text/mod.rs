@@ -1,6 +1,7 @@
 //! Tokens of texts.
 
 pub mod embedding;
+pub mod file_text;
 pub mod input;
 pub mod kind;
 pub mod trie;
@@ -12,6 +13,7 @@ pub mod word_piece;
 pub mod words;
 
 pub use embedding::{TextEmbedding, TextEmbeddingTape};
+pub use file_text::text_of;
 pub use input::{SpecialIds, TextInput};
 pub use vector_file::VectorFile;
 pub use vector_table::VectorTable;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use mmt_tensor::{Error, Real, Result};
 use ndarray::Array2;
 
+use super::text_of;
+
 /// Most numbers of a vector: a longer line is not a vector of a word.
 const MOST: usize = 1 << 16;
 
@@ -24,14 +26,11 @@ impl<R: Real> VectorFile<R> {
     /// none. All lines have as many numbers as the first one. An empty line may end the text.
     ///
     /// # Errors
-    /// [`Error::InvalidLine`] with the number of the line: for what is not UTF-8, a line without numbers, one with more or fewer
+    /// As [`text_of`]; [`Error::InvalidLine`] with the number of the line: for a line without numbers, one with more or fewer
     /// than the first, a word that stands in the text already, what is not a number, NaN and infinities, numbers outside the
     /// range of `R`, and another number of words than announced; [`Error::EmptyInput`] for no word.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
-        let text = std::str::from_utf8(bytes).map_err(|e| {
-            let before = &bytes[..e.valid_up_to()];
-            invalid(1 + before.iter().filter(|&&b| b == b'\n').count(), "not UTF-8".to_string())
-        })?;
+        let text = text_of(bytes, "vectors")?;
         let mut lines = text.lines().enumerate().map(|(i, line)| (i + 1, line.trim_end())).peekable();
         let header = lines.peek().and_then(|(_, line)| header(line));
         let mut file = Lines { width: None, seen: BTreeMap::new(), words: vec![], numbers: vec![] };

@@ -2,6 +2,8 @@
 
 use mmt_tensor::{Error, Result, check_index};
 
+use super::text_of;
+
 /// A list of words; the id of a word is its place in the list.
 ///
 /// ```math
@@ -54,14 +56,10 @@ impl Vocabulary {
     /// id `i`. Lines end with LF or CR LF; the last may lack its end.
     ///
     /// # Errors
-    /// [`Error::EmptyInput`] for no line; [`Error::InvalidLine`] for the first line that is not UTF-8, else for the first
-    /// that is empty, contains white space or repeats an earlier line.
+    /// As [`text_of`]; [`Error::EmptyInput`] for no line; [`Error::InvalidLine`] for the first line that is empty, contains white space or repeats an earlier line.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let invalid = |line, why| Error::InvalidLine { at: "vocabulary", line, why };
-        let text = std::str::from_utf8(bytes).map_err(|e| {
-            let line = 1 + bytes[..e.valid_up_to()].iter().filter(|&&b| b == b'\n').count();
-            invalid(line, "not UTF-8".to_string())
-        })?;
+        let text = text_of(bytes, "vocabulary")?;
         if text.is_empty() {
             return Err(Error::EmptyInput { at: "vocabulary" });
         }
