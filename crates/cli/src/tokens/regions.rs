@@ -70,8 +70,8 @@ fn outlined(tokens: &RegionTokens) -> Vec<String> {
         .collect();
     for i in 0..tokens.regions.len() {
         let [[top, bottom], [left, right]] = tokens.parts(i, [rows, columns]);
-        for x in left..=right {
-            (places[top][x], places[bottom][x]) = ("──".to_string(), "──".to_string());
+        for y in [top, bottom] {
+            places[y][left..=right].fill("──".to_string());
         }
         for line in &mut places[top..=bottom] {
             (line[left], line[right]) = ("│ ".to_string(), " │".to_string());
