@@ -82,6 +82,28 @@ fn pytest_has_a_test_for_every_case() {
     assert!(out.status.success() && text.contains("passed") && text.contains("skipped"), "{text}");
 }
 
+#[test]
+fn layouts_hold_the_same_numbers() {
+    if !has("layouts_hold_the_same_numbers", "numpy") {
+        return;
+    }
+    let script = r#"
+import mmt_golden as golden, numpy as np, sys
+names = set()
+for case in golden.load(sys.argv[1], case="sdpa.*"):
+    for name, inputs in case.layouts():
+        names.add(name)
+        assert all(np.array_equal(inputs[k], v) for k, v in case.inputs.items()), (case.id, name)
+        if name == "aliased":
+            assert np.shares_memory(inputs["q"].base, inputs["v"].base)
+        if name == "sliced":
+            assert np.isnan(inputs["q"].base).any() and not inputs["q"].flags.contiguous
+assert names == {"contiguous", "transposed", "sliced", "aliased"}, names
+"#;
+    let out = python().args(["-c", script]).arg(bundle()).output().expect("Python runs");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
 /// A reader of files from anywhere: short, lying and torn ones give one line.
 #[test]
 fn python_refuses_broken_files() {
@@ -106,6 +128,18 @@ for bad in [whole[:5], whole[:40], whole[:-1], struct.pack("<Q", 1 << 62) + whol
 "#;
     let out = python().args(["-c", script]).output().expect("Python runs");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
+#[test]
+fn formulas_with_200_bits_give_the_same_bits() {
+    if !has("formulas_with_200_bits_give_the_same_bits", "mpmath, numpy, safetensors") {
+        return;
+    }
+    let out = run(&["truth.py"]);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.success(), "{text}{}", String::from_utf8_lossy(&out.stderr));
+    let same = text.lines().filter(|line| line.ends_with("numbers, the same bits")).count();
+    assert!(same >= 10, "{text}");
 }
 
 #[test]

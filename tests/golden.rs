@@ -46,10 +46,33 @@ fn the_committed_values_are_computed_again_bit_for_bit() {
     }
 }
 
+fn core_digest() -> String {
+    std::fs::read_to_string(root().join("tests/golden/core.digest")).unwrap().trim().to_string()
+}
+
 #[test]
-fn the_digest_of_the_core_bundle_is_recorded() {
-    let text = std::fs::read_to_string(root().join("tests/golden/core.digest")).unwrap();
-    assert!(mmt_golden::digest::parse(text.trim()).is_some(), "{text}");
+fn the_guide_has_the_numbers_of_the_bundle() {
+    assert!(mmt_golden::digest::parse(&core_digest()).is_some(), "{}", core_digest());
+    let guide = std::fs::read_to_string(root().join("docs/golden.md")).unwrap();
+    let (cases, bugs) = (mmt_catalog::of_tier(Tier::Core).len(), mmt_buggy::catalogue().count());
+    for text in [
+        format!("{cases} cases with every input"),
+        format!("all {cases} cases of the core"),
+        format!("knows {bugs} wrong ways"),
+        format!("a catalogue of {bugs}, planted"),
+        format!("{} of {}", smoke().manifest.cases.len(), smoke().manifest.cases.len()),
+        core_digest(),
+    ] {
+        assert!(guide.contains(&text), "docs/golden.md does not say `{text}`");
+    }
+    // The matrix is that of these cases and of this catalogue.
+    let matrix = std::fs::read_to_string(root().join("docs/golden/kill.json")).unwrap();
+    let matrix: serde_json::Value = serde_json::from_str(&matrix).unwrap();
+    let rows = |list: &str| matrix[list].as_array().unwrap().clone();
+    let named: BTreeSet<String> = rows("killed").iter().map(|row| row["bug"].to_string()).collect();
+    assert_eq!(named.len(), bugs);
+    assert_eq!(rows("must_pass").iter().filter_map(|row| row["cases"].as_u64()).max(), Some(cases as u64));
+    assert!(rows("gates_not_met").is_empty(), "{:?}", rows("gates_not_met"));
 }
 
 #[test]

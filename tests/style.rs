@@ -17,7 +17,6 @@ const LONG_FILES: &[(&str, usize)] = &[
     ("crates/blocks/src/mask.rs", 280),
     ("crates/blocks/src/multi_head.rs", 220),
     ("crates/objectives/src/label_smoothing.rs", 230),
-    ("crates/golden/src/compare.rs", 345),
     ("crates/golden/src/compute.rs", 220),
     ("crates/golden/src/hints.rs", 215),
     ("crates/golden/src/report.rs", 210),

@@ -242,10 +242,11 @@ class Case:
         return np.full(self.arrays[key].shape, np.nan, np.float64 if self.profile == "f64" else np.float32)
 
     def layouts(self):
-        """The inputs through other strides: `contiguous`, `transposed`, `sliced` with NaN between the numbers."""
+        """The inputs through other strides: `contiguous`, `transposed`, `sliced` with NaN between the numbers, `aliased` in one buffer."""
         yield "contiguous", self.inputs
         yield "transposed", {k: strided(v, "transposed") for k, v in self.inputs.items()}
         yield "sliced", {k: strided(v, "sliced") for k, v in self.inputs.items()}
+        yield "aliased", aliased(self.inputs)
 
 
 def linear_weight(name, array):
@@ -262,6 +263,18 @@ def strided(array, layout):
     wide = np.full(array.shape[:-1] + (2 * array.shape[-1] + 1,), np.nan, array.dtype)
     wide[..., 1::2] = array
     return wide[..., 1::2]
+
+
+def aliased(arrays):
+    """The same numbers as views of one buffer, one array after the other."""
+    floats = {k: v for k, v in arrays.items() if v.dtype.kind == "f"}
+    if not floats:
+        return dict(arrays)
+    buffer, views, at = np.concatenate([v.ravel() for v in floats.values()]), dict(arrays), 0
+    for k, v in floats.items():
+        views[k] = buffer[at : at + v.size].reshape(v.shape)
+        at += v.size
+    return views
 
 
 def hint(x, y, config):

@@ -1,19 +1,18 @@
-"""Plants bugs in the torch backend and asks `mmt golden explain` for their names; prints a page.
+"""Runs the torch backend through `mmt golden run`, right and with planted bugs, and prints a page.
 
-    python ten_bugs.py BUNDLE path/to/mmt > transcript.md
+    python ten_bugs.py BUNDLE path/to/mmt [SMALL BUNDLE] > transcript.md
+
+Every case of the small bundle is answered by a right program, eager and with fused attention; a bug is planted in one case of
+the large one. A process of Python for every case: some minutes.
 """
 
-import os
 import subprocess
 import sys
-import tempfile
-
-import mmt_golden as golden
-import torch_backend as backend
 
 PLANTED = {
     "no_scale": "sdpa.self.normal",
     "causal_plus1": "sdpa.causal.square",
+    "mask_neg10": "sdpa.keys.padright",
     "softmax_axis": "sdpa.cross.normal",
     "heads_not_transposed": "mha.self.normal",
     "ln_eps_outside": "norm.layer.tinyvar",
@@ -30,25 +29,35 @@ PLANTED = {
 
 TITLE = """# Bugs planted in torch, and their names
 
-Made by `ten_bugs.py`: the torch backend with a bug answers a case, and `mmt golden explain` is asked what is wrong. It does not know
-torch; it runs its own naive backend with every bug of the catalogue and looks for the same numbers.
+Made by `ten_bugs.py`. `mmt golden run` calls the torch backend for every case, compares what it wrote, and with `--explain` is asked
+what is wrong. It does not know torch; it runs its own naive backend with every bug of the catalogue and looks for the same numbers.
+
+## Right
 """
 
+PROGRAM = ["--", sys.executable, "torch_backend.py", "{case}", "{out}"]
 
-def main(bundle, mmt):
+
+def run(mmt, bundle, shown, rest, bug=()):
+    """Runs the program; prints the command as a reader would type it, and what was said."""
+    words = [mmt, "golden", "run", bundle, "--profile", "f32", "--quiet", *rest, *PROGRAM, *bug]
+    done = subprocess.run(words, capture_output=True, text=True)
+    typed = ["mmt", "golden", "run", shown, "--profile", "f32", *rest, "--", "python", *PROGRAM[2:], *bug]
+    said = (done.stdout + done.stderr).rstrip()
+    print("```\n$ " + " ".join(typed) + f"\n{said}\n$ echo $?\n{done.returncode}\n```\n", flush=True)
+    return done.returncode, said
+
+
+def main(bundle, mmt, small="../../tests/golden"):
     print(TITLE)
+    for fused in ([], ["--fused"]):
+        code, said = run(mmt, small, "tests/golden", [], fused)
+        assert code == 0, said
+    print("## Wrong\n")
     named = 0
     for bug, name in PLANTED.items():
-        case = next(golden.load(bundle, case=name))
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, f"{bug}.safetensors")
-            golden.write(path, {f"main/{key}": x for key, x in backend.answer(case, bug=bug).items()})
-            words = [mmt, "golden", "explain", bundle, name, "--got", path]
-            told = subprocess.run(words, capture_output=True, text=True).stdout.rstrip()
-        names = [line for line in told.splitlines() if line.startswith("  bug '")]
-        named += bool(names) and f"'{bug}'" in names[0]
-        print(f"```\n$ python torch_backend.py {case.entry['file']} {bug}.safetensors --bug {bug}")
-        print(f"$ mmt golden explain golden-core {name} --got {bug}.safetensors\n{told}\n```\n")
+        code, said = run(mmt, bundle, "golden-core", ["--case", name, "--explain"], ["--bug", bug])
+        named += code == 1 and f"matches bug '{bug}'" in said
     print(f"{named} of {len(PLANTED)} named.")
 
 

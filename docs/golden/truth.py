@@ -213,12 +213,98 @@ def case_ffn(t, c):
             "grad_param/w_2.weight": h.T.dot(dy), "grad_param/w_1.bias": dz.sum(axis=0)}
 
 
+def taps(v, cells):
+    """The cells on both sides of a coordinate, with their weights."""
+    if v < -1 or v > cells:
+        return []
+    v = max(v, ZERO)
+    low = int(mp.floor(v))
+    return [(cells - 1, ONE)] if low >= cells - 1 else [(low, low + 1 - v), (low + 1, v - low)]
+
+
+def case_roi_align(t, c):
+    features, boxes, dy = t["in/features"], t["in/boxes"], t["cot/y"]
+    (high, wide), g, shift = c["output"], c["sampling"], ONE / 2 if c["aligned"] else ZERO
+    cells, y, dfeatures = features.shape[2:], zeros(dy.shape), zeros(features.shape)
+    for n, (image, x1, y1, x2, y2) in enumerate(boxes):
+        image = int(image)
+        # Where bin `at` of `bins` takes sample `i` of an axis that begins at `low`.
+        place = lambda low, size, bins, at, i: low + size / bins * (at + (i + ONE / 2) / g)
+        edges = [(mpf(c["scale"]) * low - shift, mpf(c["scale"]) * (end - low)) for low, end in ((y1, y2), (x1, x2))]
+        for p, q, i, j in np.ndindex(high, wide, g, g):
+            vertical = taps(place(*edges[0], high, p, i), cells[0])
+            for (a, u), (b, w) in ((a, b) for a in vertical for b in taps(place(*edges[1], wide, q, j), cells[1])):
+                y[n, :, p, q] += u * w * features[image, :, a, b] / (g * g)
+                dfeatures[image, :, a, b] += u * w * dy[n, :, p, q] / (g * g)
+    return {"out/y": y, "grad_in/features": dfeatures}
+
+
+def pre_ln(x, t, name, heads, eps):
+    """A block with its norms first: the output, what is inside, and the function from its gradient to all others."""
+    b, n, d = x.shape
+    of = lambda part: t[f"param/{name}{part}"]
+    split = lambda a: a.reshape(b, n, heads, d // heads).transpose(0, 2, 1, 3)
+    join = lambda a: a.transpose(0, 2, 1, 3).reshape(b * n, d)
+    each = lambda f, *arrays: np.stack([np.stack([f(*(a[i, j] for a in arrays)) for j in range(heads)]) for i in range(b)])
+    scale = ONE / mp.sqrt(d // heads)
+    u, mean_1, rstd_1, hat_1 = layer_norm(rows(x), of("norm_1.gamma"), of("norm_1.beta"), eps)
+    q, k, v = (split(linear(u, of(f"attn.w_{m}.weight"), of(f"attn.w_{m}.bias"))) for m in "qkv")
+    p = each(lambda q, k: softmax(q.dot(k.T) * scale), q, k)
+    ctx = join(each(lambda p, v: p.dot(v), p, v))
+    x1 = rows(x) + linear(ctx, of("attn.w_o.weight"), of("attn.w_o.bias"))
+    w, mean_2, rstd_2, hat_2 = layer_norm(x1, of("norm_2.gamma"), of("norm_2.beta"), eps)
+    z = linear(w, of("ffn.w_1.weight"), of("ffn.w_1.bias"))
+    h = every(lambda a: a * phi(a), z)
+    y = x1 + linear(h, of("ffn.w_2.weight"), of("ffn.w_2.bias"))
+    batched = lambda a: a.reshape((b, n) + a.shape[1:])
+    act = {"norm_1.mean": mean_1, "norm_1.rstd": rstd_1, "norm_2.mean": mean_2, "norm_2.rstd": rstd_2,
+           "attn.q": join(q), "attn.k": join(k), "attn.v": join(v), "attn.c": ctx, "ffn.z": z, "ffn.h": h}
+    act = {part: batched(a) for part, a in act.items()} | {"attn.p": p}
+
+    def back(dy):
+        grad = {"ffn.w_2.weight": h.T.dot(dy), "ffn.w_2.bias": dy.sum(axis=0)}
+        dz = dy.dot(of("ffn.w_2.weight").T) * every(lambda a: phi(a) + a * density(a), z)
+        grad |= {"ffn.w_1.weight": w.T.dot(dz), "ffn.w_1.bias": dz.sum(axis=0)}
+        dx1, dgamma, dbeta = layer_norm_backward(hat_2, rstd_2, of("norm_2.gamma"), dz.dot(of("ffn.w_1.weight").T))
+        grad |= {"norm_2.gamma": dgamma, "norm_2.beta": dbeta}
+        dx1 = dx1 + dy
+        grad |= {"attn.w_o.weight": ctx.T.dot(dx1), "attn.w_o.bias": dx1.sum(axis=0)}
+        do = split(dx1.dot(of("attn.w_o.weight").T))
+        ds = each(lambda p, do, v: softmax_backward(p, do.dot(v.T)), p, do, v)
+        parts = {"q": each(lambda ds, k: ds.dot(k) * scale, ds, k), "k": each(lambda ds, q: ds.T.dot(q) * scale, ds, q),
+                 "v": each(lambda p, do: p.T.dot(do), p, do)}
+        du = zeros(u.shape)
+        for m, part in parts.items():
+            grad |= {f"attn.w_{m}.weight": u.T.dot(join(part)), f"attn.w_{m}.bias": join(part).sum(axis=0)}
+            du = du + join(part).dot(of(f"attn.w_{m}.weight").T)
+        dx, dgamma, dbeta = layer_norm_backward(hat_1, rstd_1, of("norm_1.gamma"), du)
+        return dx + dx1, grad | {"norm_1.gamma": dgamma, "norm_1.beta": dbeta}
+
+    return y, act, back
+
+
+def case_early_sum(t, c):
+    """Two streams added up, and one stack of one block on the sum."""
+    weights, gamma = [mpf(w) for w in c["weights"]], t["param/joint.norm.gamma"]
+    x = weights[0] * t["in/a"] + weights[1] * t["in/b"]
+    y, act, back = pre_ln(x, t, "joint.blocks.0.", c["heads"], c["eps"])
+    z, _, rstd, hat = layer_norm(y, gamma, t["param/joint.norm.beta"], c["eps"])
+    dy, dgamma, dbeta = layer_norm_backward(hat, rstd, gamma, rows(t["cot/z"]))
+    dx, grad = back(dy)
+    dx = dx.reshape(x.shape)
+    out = {"out/z": z.reshape(x.shape), "grad_in/a": weights[0] * dx, "grad_in/b": weights[1] * dx,
+           "grad_param/joint.norm.gamma": dgamma, "grad_param/joint.norm.beta": dbeta}
+    out |= {f"act/joint.blocks.0.{part}": a for part, a in act.items()}
+    return out | {f"grad_param/joint.blocks.0.{part}": a for part, a in grad.items()}
+
+
 CASES = {
     "linear.affine.normal": case_linear, "norm.layer.normal": case_layer_norm, "softmax.rows.normal": case_softmax,
     "act.gelu.sweep": case_gelu, "sdpa.self.normal": case_sdpa, "mha.self.normal": case_mha,
     "embed.sum.normal": case_embedding_sum, "patch.image.chw": case_patch, "conv.plane.normal": case_conv,
     "loss.ce.normal": case_cross_entropy, "pool.first.normal": case_pooler, "drop.mask.half": case_dropout,
-    "optim.adamw.step1": case_adamw, "block.ffn.gelu": case_ffn,
+    "optim.adamw.step1": case_adamw, "block.ffn.gelu": case_ffn, "roi.align.aligned": case_roi_align,
+    "topology.early_sum.fixed": case_early_sum,
 }
 
 

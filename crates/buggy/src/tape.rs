@@ -4,6 +4,8 @@
 //! therefore changes its backward as it would in a library that differentiates by itself, and a bug in a backward
 //! changes nothing else.
 
+use std::cell::RefCell;
+
 use crate::{Arithmetic, Array, Bug, Variant};
 
 /// A node of a [`Tape`].
@@ -44,12 +46,14 @@ pub struct Tape {
     /// How numbers are computed.
     pub how: How,
     nodes: Vec<Node>,
+    /// `Σ dy y` of every row of the attention whose backward runs, for the backward of its softmax.
+    pub centers: RefCell<Vec<f64>>,
 }
 
 impl Tape {
     /// No nodes.
     pub fn new(how: How) -> Self {
-        Tape { how, nodes: Vec::new() }
+        Tape { how, nodes: Vec::new(), centers: RefCell::default() }
     }
 
     /// The arithmetic of the run.

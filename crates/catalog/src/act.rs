@@ -55,5 +55,7 @@ pub fn rows() -> Vec<Row> {
             .regimes(&["normal"]),
         row("gelu.tiny", "gelu", "eq-1.9-gelu-erf").fill("in/z", Fill::normal(0.004)).regimes(&["tiny"]),
         row("gelu.g24", "gelu", "eq-1.9-gelu-erf").fill("in/z", Fill::normal(1.5)).g24(),
+        row("relu.subnormal", "relu", "eq-1.8-relu").subnormal(),
+        row("gelu.subnormal", "gelu", "eq-1.9-gelu-erf").subnormal(),
     ]
 }

@@ -22,8 +22,7 @@ pub fn key_mask<R: Real>(run: &mut Run<R>, name: &str, b: usize, m: usize) -> Ve
             None => keys[s % m] = true,
         }
     }
-    run.known_mask(name, &[b, m], &mask);
-    mask
+    run.known_mask(name, &[b, m], mask)
 }
 
 /// The mask of the settings `mask` and `causal_offset`; draws `in/key_mask` and `in/bias` if they say so. Returns the flags

@@ -50,7 +50,7 @@ fn dropout<R: Real>(run: &mut Run<R>) -> Result<()> {
     let [n, d] = run.sizes(["n", "d"]);
     let (x, p) = (run.input("x", (n, d), 1.0), run.real("p"));
     let mask = run.flags("mask", n * d, 1.0 - p);
-    run.known_mask("mask", &[n, d], &mask);
+    let mask = run.known_mask("mask", &[n, d], mask);
     let mask = Array2::from_shape_vec((n, d), mask).expect("a flag for every number");
     run.keep("out/y", &ops::dropout(&x, &mask, p)?);
     let dy = run.cot("y", (n, d));

@@ -36,6 +36,7 @@ fn boxes<R: Real>(run: &mut Run<R>, count: usize, images: usize, [height, width]
     let stored = run.known("in/boxes", (count, 5), &numbers);
     // A sample computes with corners that are off, as a program has them.
     for (b, row) in list.iter_mut().zip(stored.rows()) {
+        b.image = row[0].to_f64().round() as usize;
         b.corners = [1, 2, 3, 4].map(|i| row[i].to_f64());
     }
     list

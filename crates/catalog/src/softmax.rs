@@ -19,7 +19,7 @@ fn softmax<R: Real>(run: &mut Run<R>) -> Result<()> {
         // The first entry of a row is always seen.
         let mut mask: Vec<bool> = run.flags("mask", n * k, 0.6);
         mask.iter_mut().step_by(k).for_each(|keep| *keep = true);
-        run.known_mask("mask", &[n, k], &mask);
+        let mask = run.known_mask("mask", &[n, k], mask);
         let mask = Array2::from_shape_vec((n, k), mask).expect("a flag for every entry");
         Zip::from(&mut seen).and(&mask).for_each(|x, &keep| {
             if !keep {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use mmt_golden::file::FileError;
+
 /// What the program reports to its caller; the same numbers for every verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -110,6 +112,13 @@ impl From<io::Error> for Failure {
 impl From<mmt_lab::experiments::Failed> for Failure {
     fn from(failed: mmt_lab::experiments::Failed) -> Self {
         Failure::usage(failed.to_string())
+    }
+}
+
+/// A file that cannot be read, or is not what its format asks for.
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Failure::new(Code::InvalidData, error.to_string())
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use mmt_golden::file::FileError;
 use mmt_parity::{Outcome, Verdict, Worst};
 use serde_json::{Value, json};
 
@@ -25,7 +24,7 @@ pub struct Args {
 /// Runs the verb. The number type also decides the tolerances.
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
     let precision = terminal.precision(Precision::F64);
-    let names = mmt_parity::select(&args.dir, &args.case).map_err(|error| invalid(&error))?;
+    let names = mmt_parity::select(&args.dir, &args.case)?;
     if names.is_empty() {
         let message = format!("no case in {} fits `{}`", args.dir.display(), args.case);
         return Err(Failure::new(Code::NothingSelected, message));
@@ -58,14 +57,10 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
         "{pass} pass, {fail} fail, {partial} partial, {unsupported} unsupported, in {cases} cases"
     ))?;
     match broken {
-        Some(error) => Err(invalid(&error)),
+        Some(error) => Err(error.into()),
         None if fail > 0 => Ok(Code::CheckFailed),
         None => Ok(Code::Ok),
     }
-}
-
-fn invalid(error: &FileError) -> Failure {
-    Failure::new(Code::InvalidData, error.to_string())
 }
 
 /// The column of a verdict in the totals.

@@ -91,8 +91,7 @@ impl Run {
             Err(_) => PathBuf::from(what),
         };
         let path = folder.join(SETTINGS);
-        let bytes = mmt_golden::file::read_bytes(&path)
-            .map_err(|e| Failure::new(Code::InvalidData, e.to_string()))?;
+        let bytes = mmt_golden::file::read_bytes(&path)?;
         let wrong =
             |why: String| Failure::new(Code::InvalidData, format!("{}: {}", path.display(), one_line(&why)));
         let value: Value = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;

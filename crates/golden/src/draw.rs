@@ -13,7 +13,7 @@ pub enum Grid {
     G8,
     /// Single precision: only these show that factors of products are rounded.
     G24,
-    /// Single precision below its smallest normal number.
+    /// Single precision around and below its smallest normal number: an eighth of it for a number of size one.
     Subnormal,
 }
 
@@ -56,7 +56,7 @@ pub enum Fill {
         /// The standard deviation.
         std: f64,
     },
-    /// As [`Normal`](Fill::Normal) without its sign, plus the mean: all terms of a sum are positive.
+    /// As [`Normal`](Fill::Normal) without its sign, plus an eighth, times a scale: all terms of a sum are positive.
     Positive {
         /// The scale.
         std: f64,

@@ -70,6 +70,7 @@ impl Report {
                 "incomplete": self.count(Verdict::Incomplete),
                 "skipped": self.count(Verdict::Skipped),
                 "crashed": self.count(Verdict::Crashed),
+                "invalid": self.count(Verdict::Invalid),
             },
             "cases": self.cases,
         })
@@ -89,7 +90,7 @@ impl Report {
             text += &format!(
                 "  <testsuite name=\"{family}\" tests=\"{}\" failures=\"{failures}\" errors=\"{}\" skipped=\"{}\">\n",
                 cases.len(),
-                count(Verdict::Crashed),
+                count(Verdict::Crashed) + count(Verdict::Invalid),
                 count(Verdict::Skipped)
             );
             cases.iter().for_each(|case| text += &testcase(case, &self.profile));
@@ -120,6 +121,7 @@ pub fn word(verdict: Verdict) -> &'static str {
         Verdict::Incomplete => "incomplete",
         Verdict::Skipped => "skipped",
         Verdict::Crashed => "CRASHED",
+        Verdict::Invalid => "INVALID",
     }
 }
 
@@ -197,7 +199,10 @@ fn testcase(case: &CaseReport, profile: &str) -> String {
     match case.status {
         Verdict::Pass => format!("{name}/>\n"),
         Verdict::Skipped => format!("{name}><skipped/></testcase>\n"),
-        Verdict::Crashed => format!("{name}><error message=\"crashed\">{text}</error></testcase>\n"),
+        Verdict::Crashed | Verdict::Invalid => {
+            let word = word(case.status).to_lowercase();
+            format!("{name}><error message=\"{word}\">{text}</error></testcase>\n")
+        }
         Verdict::Fail | Verdict::Incomplete => {
             format!("{name}><failure message=\"{}\">{text}</failure></testcase>\n", word(case.status))
         }

@@ -85,6 +85,13 @@ impl Row {
         self
     }
 
+    /// With inputs below the smallest normal number of single precision: a program may take them for zero.
+    pub fn subnormal(mut self) -> Self {
+        self.grid = Grid::Subnormal;
+        self.regimes = vec!["subnormal"];
+        self
+    }
+
     /// The part of the name before the first dot.
     pub fn family(&self) -> &str {
         self.id.split('.').next().unwrap_or(&self.id)
@@ -95,12 +102,12 @@ impl Row {
         format!("{}/{}.safetensors", self.level.folder(), self.id)
     }
 
-    /// The arithmetics that a case is about: inputs that do not fit into half the bits are not for those that have
-    /// them, and large numbers are not for those with five bits of exponent.
+    /// The arithmetics that a case is about: inputs that do not fit into half the bits are not for those that have them, large
+    /// numbers are not for those with five bits of exponent, and the subnormal numbers of single precision are for it alone.
     pub fn profiles(&self) -> Vec<Profile> {
         let fits = |profile: &Profile| match profile {
-            Profile::F64 | Profile::F32 => true,
-            Profile::Tf32 => self.grid != Grid::Subnormal,
+            Profile::F32 => true,
+            Profile::F64 | Profile::Tf32 => self.grid != Grid::Subnormal,
             Profile::Bf16 => self.grid == Grid::G8,
             Profile::F16 => self.grid == Grid::G8 && !self.regimes.contains(&"huge"),
         };

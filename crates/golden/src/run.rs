@@ -6,15 +6,18 @@ use ndarray::{Array, ArrayD, ArrayRef, Dimension, IntoDimension, IxDyn};
 
 use crate::case::Value;
 use crate::draw::{Fill, Source};
+use crate::given::Given;
 use crate::row::Row;
 
 /// A case while it is computed in one number type.
 pub struct Run<'a, R> {
     pub(crate) row: &'a Row,
-    bump: u32,
+    pub(crate) bump: u32,
     number: &'a dyn Fn(f64, u64) -> R,
     /// Whether attention is computed in tiles, which recomputes its weights for the gradient.
     pub tiled: bool,
+    /// Arrays to take in place of those that would be drawn.
+    pub(crate) given: Option<&'a Given>,
     /// What was drawn and computed so far: `in/x`, `out/y`, ..
     pub arrays: Vec<(String, Value<R>)>,
 }
@@ -22,7 +25,7 @@ pub struct Run<'a, R> {
 impl<'a, R: Real> Run<'a, R> {
     /// Nothing yet. `number(x, key)` makes an input; the key is another one for every element of every array.
     pub fn new(row: &'a Row, bump: u32, number: &'a dyn Fn(f64, u64) -> R) -> Self {
-        Run { row, bump, number, tiled: false, arrays: vec![] }
+        Run { row, bump, number, tiled: false, given: None, arrays: vec![] }
     }
 
     /// Draws an array: as the row says, or with `fill`.
@@ -33,8 +36,13 @@ impl<'a, R: Real> Run<'a, R> {
     }
 
     /// An input whose numbers are known: boxes, sizes.
+    ///
+    /// # Panics
+    /// If they are not as many as the shape asks for.
     pub fn known<S: IntoDimension>(&mut self, key: &str, shape: S, exact: &[f64]) -> Array<R, S::Dim> {
         let shape = shape.into_dimension();
+        let given = self.given_numbers(key, exact.len());
+        let exact = given.as_deref().unwrap_or(exact);
         let source = Source::new(&self.row.id, self.bump, key);
         let numbers =
             exact.iter().enumerate().map(|(i, &x)| (self.number)(x, source.word((1 << 40) + i as u64)));
@@ -45,6 +53,9 @@ impl<'a, R: Real> Run<'a, R> {
 
     /// The same numbers before they are made inputs.
     pub fn exact(&self, key: &str, shape: &[usize], fill: &Fill) -> Vec<f64> {
+        if let Some(given) = self.given_numbers(key, shape.iter().product()) {
+            return given;
+        }
         let fill = self.row.fills.iter().find(|(other, _)| *other == key).map_or(fill, |(_, fill)| fill);
         let width = shape.last().copied().unwrap_or(1).max(1);
         let source = Source::new(&self.row.id, self.bump, key);
@@ -89,59 +100,14 @@ impl<'a, R: Real> Run<'a, R> {
         module
     }
 
-    /// Ids below `below`.
-    pub fn ids(&mut self, name: &str, shape: &[usize], below: usize) -> Vec<usize> {
-        let key = format!("in/{name}");
-        let source = Source::new(&self.row.id, self.bump, &key);
-        let count: usize = shape.iter().product();
-        let ids: Vec<usize> = (0..count).map(|i| source.below(i as u64, below as u64) as usize).collect();
-        self.whole_numbers(&key, shape, &ids.iter().map(|&i| i as i64).collect::<Vec<_>>());
-        ids
-    }
-
-    /// Labels below `below`, of which about a share `hidden` is -1 and does not count.
-    pub fn labels(&mut self, name: &str, count: usize, below: usize, hidden: f64) -> Vec<Option<usize>> {
-        let key = format!("in/{name}");
-        let source = Source::new(&self.row.id, self.bump, &key);
-        let label = |i: usize| {
-            let hidden = source.chance((1 << 32) + i as u64, hidden);
-            (!hidden).then(|| source.below(i as u64, below as u64) as usize)
-        };
-        let labels: Vec<Option<usize>> = (0..count).map(label).collect();
-        let numbers: Vec<i64> = labels.iter().map(|l| l.map_or(-1, |l| l as i64)).collect();
-        self.whole_numbers(&key, &[count], &numbers);
-        labels
-    }
-
-    /// Whole numbers that are known.
-    pub fn whole_numbers(&mut self, key: &str, shape: &[usize], numbers: &[i64]) {
-        let array = ArrayD::from_shape_vec(IxDyn(shape), numbers.to_vec()).expect("as many as the shape");
-        self.arrays.push((key.to_string(), Value::Int(array)));
-    }
-
-    /// Flags of which about a share `keep` is true; not kept.
-    pub fn flags(&self, name: &str, count: usize, keep: f64) -> Vec<bool> {
-        let source = Source::new(&self.row.id, self.bump, &format!("in/{name}"));
-        (0..count).map(|i| source.chance(i as u64, keep)).collect()
-    }
-
-    /// A whole number from 1 to `most`; not kept.
-    pub fn length(&self, name: &str, i: usize, most: usize) -> usize {
-        let source = Source::new(&self.row.id, self.bump, &format!("in/{name}"));
-        1 + source.below((1 << 33) + i as u64, most as u64) as usize
-    }
-
     /// Puts other numbers into an input that was drawn: those that a program must not read.
+    ///
+    /// # Panics
+    /// If it was not drawn.
     pub fn poison<D: Dimension>(&mut self, key: &str, array: &ArrayRef<R, D>) {
         let array = array.to_owned().into_dyn().as_standard_layout().into_owned();
         let place = self.arrays.iter_mut().find(|(name, _)| name == key).expect("an input that was drawn");
         place.1 = Value::Real(array);
-    }
-
-    /// A mask that is known.
-    pub fn known_mask(&mut self, name: &str, shape: &[usize], mask: &[bool]) {
-        let array = ArrayD::from_shape_vec(IxDyn(shape), mask.to_vec()).expect("as many as the shape");
-        self.arrays.push((format!("in/{name}"), Value::Bool(array)));
     }
 
     /// Keeps an array under `out/y`, `act/p`, `grad_in/x`, ..
@@ -151,6 +117,9 @@ impl<'a, R: Real> Run<'a, R> {
     }
 
     /// Keeps an array in another shape.
+    ///
+    /// # Panics
+    /// If the shape asks for another number of numbers.
     pub fn keep_as<D: Dimension>(&mut self, key: &str, array: &ArrayRef<R, D>, shape: &[usize]) {
         let list: Vec<R> = array.iter().copied().collect();
         let array = ArrayD::from_shape_vec(IxDyn(shape), list).expect("another shape of as many numbers");

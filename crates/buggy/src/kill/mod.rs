@@ -2,11 +2,13 @@
 
 mod figure;
 mod gates;
+mod join;
 mod page;
 mod rows;
 
 pub use figure::figure;
 pub use gates::gates;
+pub use join::{join, parse};
 pub use page::{json, markdown};
 pub use rows::{Row, Task, matrix, row, tasks};
 

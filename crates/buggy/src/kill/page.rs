@@ -18,13 +18,14 @@ fn short(x: f64) -> String {
     }
 }
 
-/// As a number of JSON, of three digits, so that another processor writes the same.
+/// Three digits, so that another processor writes the same.
+pub fn rounded(x: f64) -> f64 {
+    if x.is_finite() { format!("{x:.2e}").parse().unwrap_or(x) } else { x }
+}
+
+/// As a number of JSON.
 fn number(x: f64) -> Value {
-    if x.is_finite() {
-        format!("{x:.2e}").parse::<f64>().map_or(Value::Null, |x| json!(x))
-    } else {
-        json!("nan")
-    }
+    if x.is_finite() { json!(rounded(x)) } else { json!("nan") }
 }
 
 /// Everything, for programs.
@@ -52,7 +53,7 @@ pub fn json(m: &Matrix) -> Value {
     let pending: Vec<Value> =
         PENDING.iter().map(|p| json!({"bug": p.id, "text": p.text, "waits_for": p.waits_for})).collect();
     json!({"schema": "mmt-golden-kill/1", "killed": killed, "must_pass": passed, "trivial": trivial,
-        "pending": pending, "idle_cases": m.idle, "gates_not_met": gates(m)})
+        "pending": pending, "idle_cases": m.idle, "errors": m.errors, "gates_not_met": gates(m)})
 }
 
 fn kind(row: &Killed) -> &'static str {

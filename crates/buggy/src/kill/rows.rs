@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::page::rounded;
 use super::{Case, Judge, Killed, Matrix, Passed, Trivial};
 use crate::trivial::{TRIVIAL, answer};
 use crate::{Arithmetic, BugInfo, BugKind, CORRECT, Correct, catalogue, run_as, run_correct};
@@ -66,13 +67,19 @@ pub fn row((task, profile): &(Task, String), cases: &[Case], judge: Judge) -> Re
     }
 }
 
-/// Joins the rows.
+/// The matrix of these rows, its numbers to three digits.
 pub fn matrix(rows: Vec<Result<Row, String>>, cases: &[Case]) -> Matrix {
     let mut m = Matrix::default();
     for row in rows {
         match row {
-            Ok(Row::Killed(row)) => m.killed.push(row),
-            Ok(Row::Passed(row)) => m.passed.push(row),
+            Ok(Row::Killed(mut row)) => {
+                row.margin = rounded(row.margin);
+                m.killed.push(row);
+            }
+            Ok(Row::Passed(mut row)) => {
+                row.worst.0 = rounded(row.worst.0);
+                m.passed.push(row);
+            }
             Ok(Row::Trivial(row)) => m.trivial.push(row),
             Err(why) => m.errors.push(why),
         }

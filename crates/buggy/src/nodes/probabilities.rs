@@ -34,13 +34,14 @@ impl Tape {
         p.iter_mut().zip(&applied.after).for_each(|(p, after)| *p *= after);
         let back = move |t: &Tape, dp: &Array| {
             // Programs for attention do that, those for a plain softmax do not.
-            let soft =
-                if dp.shape.len() == 4 { t.recomputed(&soft, &z, &groups, &sums) } else { soft.clone() };
+            let again = dp.shape.len() == 4 && t.how.variant == Some(Variant::Recompute);
+            let soft = if again { t.recomputed(&soft, &z, &groups, &sums) } else { soft.clone() };
             let mut ds = Array::zeros(&dp.shape);
-            for group in &groups {
+            for (row, group) in groups.iter().enumerate() {
                 let dp: Vec<f64> = group.iter().map(|&i| dp.data[i] * applied.after[i]).collect();
                 let p: Vec<f64> = group.iter().map(|&i| soft[i]).collect();
-                for (&i, dz) in group.iter().zip(softmax_backward(t, &p, &dp)) {
+                let center = if again { t.centers.borrow()[row] } else { center(t, &p, &dp) };
+                for (&i, dz) in group.iter().zip(softmax_backward(t, &p, &dp, center)) {
                     ds.data[i] = dz * applied.multiply[i];
                 }
             }
@@ -109,14 +110,14 @@ impl Tape {
         a.r(top + a.ln(sum))
     }
 
-    /// The probabilities of the backward: kept, or computed again from scores and sums.
+    /// The probabilities computed again from scores and logarithms of sums. The logarithm is off by `|Λ| u`, and so is the
+    /// row as a whole, by the same factor `1 + δ`: `Σ P dP` of these would be off by `δ Σ P dP`, far more than the
+    /// gradient of a row with one large probability, in which it is subtracted from itself. Therefore such programs take
+    /// `Σ dy y`, of what the forward computed.
     fn recomputed(&self, p: &[f64], z: &[f64], groups: &[Vec<usize>], sums: &[f64]) -> Vec<f64> {
-        let mut again = p.to_vec();
-        if self.how.variant == Some(Variant::Recompute) {
-            let a = self.arithmetic();
-            for (group, &sum) in groups.iter().zip(sums).filter(|(_, s)| s.is_finite()) {
-                group.iter().for_each(|&i| again[i] = a.exp(a.r(z[i] - sum)));
-            }
+        let (a, mut again) = (self.arithmetic(), p.to_vec());
+        for (group, &sum) in groups.iter().zip(sums).filter(|(_, s)| s.is_finite()) {
+            group.iter().for_each(|&i| again[i] = a.exp(a.r(z[i] - sum)));
         }
         again
     }
@@ -135,12 +136,17 @@ fn online_sum(a: &Arithmetic, z: impl Iterator<Item = f64>, top: f64) -> f64 {
     sum
 }
 
-fn softmax_backward(t: &Tape, p: &[f64], dp: &[f64]) -> Vec<f64> {
+/// `Σ p dp`
+fn center(t: &Tape, p: &[f64], dp: &[f64]) -> f64 {
     let a = t.arithmetic();
-    let center = match t.how.bug {
+    match t.how.bug {
         Some(Bug::BwdSoftmaxNoCenter) => 0.0,
         Some(Bug::BwdSoftmaxCenterUnweighted) => a.r(a.sum(dp) / dp.len() as f64),
         _ => a.sum(&p.iter().zip(dp).map(|(p, d)| a.r(p * d)).collect::<Vec<_>>()),
-    };
+    }
+}
+
+fn softmax_backward(t: &Tape, p: &[f64], dp: &[f64], center: f64) -> Vec<f64> {
+    let a = t.arithmetic();
     p.iter().zip(dp).map(|(p, d)| a.r(p * a.r(d - center))).collect()
 }

@@ -1,7 +1,7 @@
 //! Scores of attention, and the mean of values: the two products.
 
 use crate::nodes::linear::product;
-use crate::{Array, Bug, Tape, Var, Variant};
+use crate::{Arithmetic, Array, Bug, Tape, Var, Variant};
 
 /// Keys that a tiled kernel takes at a time.
 const TILE: usize = 8;
@@ -34,7 +34,7 @@ impl Tape {
 
     /// `P V` of every head: `p: [.., n, m]`, `v: [.., m, w]` → `[.., n, w]`.
     ///
-    /// Backward: `dP = dy Vᵀ`, `dV = Pᵀ dy`.
+    /// Backward: `dP = dy Vᵀ`, `dV = Pᵀ dy`; and `Σ dy y` of every row, which is `Σ P dP`, for programs that compute `P` again.
     pub fn mix(&mut self, p: Var, v: Var) -> Var {
         let a = self.how.arithmetic;
         let (ps, vs) = (self.shape(p), self.shape(v));
@@ -47,9 +47,19 @@ impl Tape {
         }
         let mut shape = ps;
         *shape.last_mut().expect("two axes") = w;
-        let back = move |t: &Tape, dy: &Array| mix_backward(t, (p, v), dy, [heads, n, m, w]);
+        let stored: Vec<f64> = y.iter().map(|&y| a.store.round(y)).collect();
+        let back = move |t: &Tape, dy: &Array| {
+            t.centers.replace(row_dots(&a, &dy.data, &stored, w));
+            mix_backward(t, (p, v), dy, [heads, n, m, w])
+        };
         self.push(Array::new(&shape, y), vec![p, v], Box::new(back))
     }
+}
+
+/// `Σ x y` of every row.
+fn row_dots(a: &Arithmetic, x: &[f64], y: &[f64], width: usize) -> Vec<f64> {
+    let rows = x.chunks(width.max(1)).zip(y.chunks(width.max(1)));
+    rows.map(|(x, y)| a.sum(&x.iter().zip(y).map(|(x, y)| a.r(x * y)).collect::<Vec<_>>())).collect()
 }
 
 fn scores_backward(t: &Tape, (q, k): (Var, Var), ds: &Array, sizes: [usize; 4], scale: f64) -> Vec<Array> {

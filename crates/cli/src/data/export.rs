@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use mmt_golden::file::FileError;
 use mmt_golden::npy::Npy;
 use mmt_golden::together::write_together;
 use mmt_lab::data::digits::Part;
@@ -44,10 +43,6 @@ pub struct ImportArgs {
     npy: Option<PathBuf>,
 }
 
-fn invalid(error: &FileError) -> Failure {
-    Failure::new(Code::InvalidData, error.to_string())
-}
-
 /// Writes a set that is inside the program.
 pub fn export(args: &ExportArgs, terminal: &Terminal) -> Done {
     let (set, how) = (DATA_SETS.iter().find(|set| set.id == args.id), exporter(&args.id));
@@ -75,7 +70,7 @@ pub fn import(args: &ImportArgs, terminal: &Terminal) -> Done {
         let hint = did_you_mean(&args.id, IMPORTED.iter().map(|set| set.id));
         return Err(Failure::usage(format!("no data set to import is called `{}`", args.id)).hint(hint));
     };
-    let recordings = read_recordings(&args.folder).map_err(|error| invalid(&error))?;
+    let recordings = read_recordings(&args.folder)?;
     terminal.start(terminal.precision(Precision::F32), "")?;
     let tests = recordings.iter().filter(|r| r.take.part() == Part::Test).count();
     let train = recordings.len() - tests;
@@ -135,7 +130,7 @@ fn save(set: &DataSet, files: Exported, folder: &Path, terminal: &Terminal) -> R
     let (about, files): (Vec<_>, Vec<_>) =
         written.into_iter().map(|(name, shape, bytes)| ((name.clone(), shape), (name, bytes))).unzip();
     write_together(folder, &files)
-        .map_err(|error| invalid(&error).hint("--npy DIR chooses another folder"))?;
+        .map_err(|error| Failure::from(error).hint("--npy DIR chooses another folder"))?;
     for (name, shape) in about {
         let path = folder.join(name);
         terminal.event("saved", json!({ "path": path.display().to_string(), "shape": shape }))?;

@@ -13,7 +13,8 @@ use mmt_golden::report::Report;
 use mmt_tensor::{Profile, parallel};
 
 use super::explain::explain;
-use super::{invalid, level, open, profile, select};
+use super::known::known;
+use super::{level, open, profile, select};
 use crate::failure::{Code, Done, Failure};
 use crate::terminal::Terminal;
 
@@ -95,14 +96,15 @@ fn compare_one(
     let got = match got {
         Ok(Some(got)) => got,
         Ok(None) => return Ok(CaseReport::without(case, Verdict::Incomplete, "no answer")),
-        // The answer of the program, not the bundle: it fails, and the others are still told.
-        Err(error) => return Ok(CaseReport::without(case, Verdict::Fail, &error.to_string())),
+        // The answer of the program, not the bundle: the others are still told.
+        Err(error) => return Ok(CaseReport::without(case, Verdict::Invalid, &error.to_string())),
     };
-    let truth = bundle.read(case).map_err(|error| invalid(&error))?;
+    let truth = bundle.read(case)?;
     let settings = Settings { profile: how.profile, level: how.level };
     let told = compare(case, &truth, &got, settings);
     let mut report = told.map_err(|why| Failure::new(Code::InvalidData, format!("{}: {why}", case.file)))?;
-    if how.explain && report.status == Verdict::Fail {
+    let asked = how.explain && report.status == Verdict::Fail;
+    if asked && known(case, &mmt_catalog::rows()).is_ok() {
         report.matches = explain(case, &truth, &got, how.profile).into_iter().next();
     }
     Ok(report)
@@ -140,6 +142,7 @@ pub fn tell(bundle: &Bundle, cases: Vec<CaseReport>, how: &How, terminal: &Termi
         terminal.line(report.conformance())?;
     }
     Ok(match () {
+        () if report.count(Verdict::Invalid) > 0 => Code::InvalidData,
         () if report.count(Verdict::Crashed) > 0 => Code::CommandFailed,
         () if report.count(Verdict::Fail) > 0 => Code::CheckFailed,
         () if report.count(Verdict::Incomplete) > 0 && !how.allow_missing => Code::Incomplete,

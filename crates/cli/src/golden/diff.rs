@@ -8,11 +8,12 @@ use mmt_golden::compare::{TensorReport, judge};
 use mmt_golden::file::{self, Tensors};
 use mmt_golden::pack::is_tolerance;
 use mmt_golden::report::score;
+use mmt_golden::row::Level;
 use mmt_tensor::Profile;
 use ndarray::ArrayD;
 use serde_json::json;
 
-use super::{invalid, open, profile};
+use super::{open, profile};
 use crate::failure::{Code, Done, Failure};
 use crate::terminal::Terminal;
 
@@ -46,7 +47,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
     }
     let (mut list, mut alone): (Vec<(String, TensorReport)>, usize) = (vec![], 0);
     for name in names {
-        let read = |path: &PathBuf| file::read(path).map_err(|error| invalid(&error));
+        let read = |path: &PathBuf| file::read(path).map_err(Failure::from);
         let (x, y) = (read(&a[name])?, read(&b[name])?);
         let limits = bundle.as_ref().map(|bundle| limits(bundle, name)).transpose()?.flatten();
         for (key, reports) in pairs(&x, &y, limits.as_ref(), args.profile) {
@@ -80,9 +81,9 @@ fn files(path: &Path) -> Result<BTreeMap<String, PathBuf>, Failure> {
         return Ok(BTreeMap::from([("file".to_string(), path.to_path_buf())]));
     }
     let mut found = BTreeMap::new();
-    let folders = ["", "ops", "blocks", "topologies", "objectives", "models", "trajectories"];
-    for folder in folders.map(|folder| path.join(folder)).into_iter().filter(|folder| folder.is_dir()) {
-        let names = file::list(&folder, "safetensors").map_err(|error| invalid(&error))?;
+    let folders = std::iter::once("").chain(Level::ALL.map(Level::folder)).map(|folder| path.join(folder));
+    for folder in folders.filter(|folder| folder.is_dir()) {
+        let names = file::list(&folder, "safetensors")?;
         found.extend(names.into_iter().map(|name| {
             let path = folder.join(format!("{name}.safetensors"));
             (name, path)
@@ -93,7 +94,7 @@ fn files(path: &Path) -> Result<BTreeMap<String, PathBuf>, Failure> {
 
 /// The truth of a case, for its tolerances.
 fn limits(bundle: &Bundle, name: &str) -> Result<Option<Tensors>, Failure> {
-    let read = |case| bundle.read(case).map_err(|error| invalid(&error));
+    let read = |case| bundle.read(case).map_err(Failure::from);
     bundle.case(name).map(read).transpose()
 }
 

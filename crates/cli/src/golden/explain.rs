@@ -11,9 +11,9 @@ use mmt_tensor::{Profile, parallel};
 use serde_json::json;
 
 use super::convert::{answers, inputs};
-use super::{invalid, open, profile};
+use super::known::known;
+use super::{find, open, profile};
 use crate::failure::{Code, Done, Failure};
-use crate::names::did_you_mean;
 use crate::terminal::Terminal;
 
 /// Name the bugs whose answers are those of a file
@@ -37,13 +37,10 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
     let bundle = open(&args.bundle)?;
-    let Some(case) = bundle.case(&args.case) else {
-        let names = bundle.manifest.cases.iter().map(|case| case.id.as_str());
-        let message = format!("no case `{}`", args.case);
-        return Err(Failure::new(Code::NothingSelected, message).hint(did_you_mean(&args.case, names)));
-    };
-    let truth = bundle.read(case).map_err(|error| invalid(&error))?;
-    let got = file::read(&args.got).map_err(|error| invalid(&error))?;
+    let case = find(&bundle, &args.case)?;
+    known(case, &mmt_catalog::rows())?;
+    let truth = bundle.read(case)?;
+    let got = file::read(&args.got)?;
     let settings = Settings { profile: args.profile, level: 5 };
     let report = compare(case, &truth, &got, settings)
         .map_err(|why| Failure::new(Code::InvalidData, format!("{}: {why}", case.file)))?;

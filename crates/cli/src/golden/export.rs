@@ -9,7 +9,7 @@ use mmt_golden::npy::{Npy, npz};
 use mmt_golden::together::write_together;
 use serde_json::json;
 
-use super::{invalid, open, select};
+use super::{open, select};
 use crate::failure::{Code, Done, Failure};
 use crate::terminal::Terminal;
 
@@ -36,7 +36,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
     let out = &terminal.options.out;
     let mut files = vec![];
     for case in select(&bundle, &args.case)? {
-        let tensors = bundle.read(case).map_err(|error| invalid(&error))?;
+        let tensors = bundle.read(case)?;
         let arrays: BTreeMap<String, Data> =
             tensors.into_iter().map(|(name, stored)| (name, single(stored.data, args.f32))).collect();
         let too_long = |why: String| Failure::new(Code::InvalidData, format!("{}: {why}", case.id));
@@ -49,7 +49,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
         });
     }
     let count = files.len();
-    write_together(out, &files).map_err(|error| invalid(&error))?;
+    write_together(out, &files)?;
     terminal.event("exported", json!({"cases": count, "out": out.display().to_string()}))?;
     terminal.line(format_args!("{count} cases in {}", out.display()))?;
     Ok(Code::Ok)

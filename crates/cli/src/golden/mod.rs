@@ -5,6 +5,8 @@ mod convert;
 mod diff;
 mod explain;
 mod export;
+mod known;
+mod matrix_files;
 mod run;
 mod score;
 mod show;
@@ -15,18 +17,18 @@ use std::path::Path;
 
 use clap::Subcommand;
 use mmt_golden::bundle::Bundle;
-use mmt_golden::file::FileError;
 use mmt_golden::manifest::CaseEntry;
 use mmt_golden::row::Tier;
+use mmt_golden::write::Shard;
 use mmt_tensor::Profile;
 
 use crate::failure::{Code, Done, Failure};
-use crate::names::fits;
+use crate::names::{did_you_mean, fits};
 use crate::terminal::Terminal;
 
 /// The bundle of golden cases: write it, verify it, and check another implementation against it
 ///
-/// Exit code: 0 every selected case passes, 1 a comparison failed, 2 the command line is wrong, 3 the bundle is invalid,
+/// Exit code: 0 every selected case passes, 1 a comparison failed, 2 the command line is wrong, 3 the bundle or an answer cannot be read,
 /// 4 required outputs are missing, 5 the command of a backend crashed or took too long, 6 no case is selected.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -82,13 +84,25 @@ fn level(name: &str) -> Result<u8, String> {
     number.filter(|l| *l <= 5).ok_or_else(|| "L0, L1, .. or L5".to_string())
 }
 
-/// Opens a bundle.
+/// Opens a bundle whose digest is that of its cases.
 fn open(folder: &Path) -> Result<Bundle, Failure> {
-    Bundle::open(folder).map_err(|error| invalid(&error))
+    let bundle = Bundle::open(folder)?;
+    bundle.check_digests()?;
+    Ok(bundle)
 }
 
-fn invalid(error: &FileError) -> Failure {
-    Failure::new(Code::InvalidData, error.to_string())
+/// A part of a write or a score.
+fn shard(text: &str) -> Result<Shard, String> {
+    Shard::parse(text).ok_or_else(|| "K/N with 1 <= K <= N, for example 2/3".to_string())
+}
+
+/// The case of a name.
+fn find<'a>(bundle: &'a Bundle, id: &str) -> Result<&'a CaseEntry, Failure> {
+    bundle.case(id).ok_or_else(|| {
+        let names = bundle.manifest.cases.iter().map(|case| case.id.as_str());
+        let failure = Failure::new(Code::NothingSelected, format!("no case `{id}`"));
+        failure.hint(did_you_mean(id, names))
+    })
 }
 
 /// The cases whose names fit.

@@ -1,8 +1,7 @@
 //! `mmt golden score`: which bugs a bundle catches.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mmt_buggy::kill::{self, Case, Judged, Matrix, Task};
@@ -10,13 +9,14 @@ use mmt_golden::bundle::Bundle;
 use mmt_golden::compare::{Settings, Status, compare};
 use mmt_golden::file::Tensors;
 use mmt_golden::manifest::CaseEntry;
-use mmt_golden::together::write_together;
 use mmt_golden::write::Shard;
 use mmt_tensor::{Profile, parallel};
 use serde_json::json;
 
 use super::convert::{answers, inputs, results};
-use super::{invalid, open, profile};
+use super::known::known;
+use super::matrix_files::{save, save_part};
+use super::{open, profile, shard};
 use crate::failure::{Code, Done, Failure};
 use crate::terminal::Terminal;
 
@@ -40,17 +40,10 @@ pub struct Args {
     /// Write `kill.json`, `kill.md` and `kill.svg` into this folder
     #[arg(long, value_name = "DIR")]
     matrix: Option<PathBuf>,
-    /// Only part K of N of the rows, for several machines
+    /// Part K of N of the rows: every part is written by itself, and the one that finds all others in its folder joins them
     #[arg(long, value_name = "K/N", value_parser = shard)]
     shard: Option<Shard>,
 }
-
-fn shard(text: &str) -> Result<Shard, String> {
-    Shard::parse(text).ok_or_else(|| "K/N with K from 1 to N".to_string())
-}
-
-/// The profiles without a choice.
-const PROFILES: [&str; 5] = ["f64", "f32", "tf32", "bf16", "f16"];
 
 /// Runs the verb.
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
@@ -58,9 +51,13 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
     let truths = read(&bundle)?;
     let cases: Vec<Case> =
         bundle.manifest.cases.iter().map(|entry| case(entry, &truths[&entry.id])).collect();
-    let matrix = matrix(args, &bundle, &truths, &cases, terminal);
-    if let Some(folder) = &args.matrix {
-        save(folder, &matrix, args.shard)?;
+    let tasks = tasks(args);
+    let mine = args.shard.map_or(tasks.clone(), |shard| shard.of(tasks.clone()));
+    let mut matrix = matrix(&mine, &bundle, &truths, &cases, terminal);
+    match (&args.matrix, args.shard.filter(|shard| shard.count > 1)) {
+        (Some(folder), Some(shard)) => matrix = save_part(folder, matrix, shard, &tasks)?,
+        (Some(folder), None) => save(folder, &matrix)?,
+        (None, _) => {}
     }
     let open = kill::gates(&matrix);
     terminal.event("scored", json!({"matrix": kill::json(&matrix)}))?;
@@ -74,9 +71,11 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
 }
 
 fn read(bundle: &Bundle) -> Result<BTreeMap<String, Tensors>, Failure> {
-    let list = &bundle.manifest.cases;
-    let one =
-        |entry: &CaseEntry| Ok((entry.id.clone(), bundle.read(entry).map_err(|error| invalid(&error))?));
+    let (list, rows) = (&bundle.manifest.cases, mmt_catalog::rows());
+    let one = |entry: &CaseEntry| {
+        known(entry, &rows)?;
+        Ok((entry.id.clone(), bundle.read(entry)?))
+    };
     list.iter().map(one).collect()
 }
 
@@ -89,29 +88,35 @@ fn case(entry: &CaseEntry, truth: &Tensors) -> Case {
         config: entry.config.clone(),
         inputs: inputs(truth),
         truth: results(truth),
-        profiles: PROFILES.iter().filter(|name| checked(name)).map(|name| name.to_string()).collect(),
+        profiles: Profile::ALL
+            .map(Profile::name)
+            .iter()
+            .filter(|name| checked(name))
+            .map(|n| n.to_string())
+            .collect(),
     }
 }
 
+/// The rows that are asked for.
+fn tasks(args: &Args) -> Vec<(Task, String)> {
+    let chosen = args.profile.map(Profile::name);
+    let names = Profile::ALL.map(Profile::name);
+    let profiles: Vec<&str> =
+        names.into_iter().filter(|name| chosen.is_none_or(|chosen| chosen == *name)).collect();
+    let wanted = |task: &Task| match task {
+        Task::Correct(_) => !args.must_fail,
+        Task::Bug(_) | Task::Trivial(_) => !args.must_pass,
+    };
+    kill::tasks(&profiles).into_iter().filter(|(task, _)| wanted(task)).collect()
+}
+
 fn matrix(
-    args: &Args,
+    tasks: &[(Task, String)],
     bundle: &Bundle,
     truths: &BTreeMap<String, Tensors>,
     cases: &[Case],
     terminal: &Terminal,
 ) -> Matrix {
-    let chosen = args.profile.map(Profile::name);
-    let profiles: Vec<&str> =
-        PROFILES.into_iter().filter(|name| chosen.is_none_or(|chosen| chosen == *name)).collect();
-    let wanted = |task: &Task| match task {
-        Task::Correct(_) => !args.must_fail,
-        Task::Bug(_) | Task::Trivial(_) => !args.must_pass,
-    };
-    let mut tasks: Vec<(Task, String)> =
-        kill::tasks(&profiles).into_iter().filter(|(task, _)| wanted(task)).collect();
-    if let Some(shard) = args.shard {
-        tasks = shard.of(tasks);
-    }
     let judge = |case: &Case, profile: &str, answer: &mmt_buggy::Tensors| {
         judged(bundle, &truths[&case.id], case, profile, answer)
     };
@@ -148,22 +153,6 @@ fn judged(
     report.tensors.into_iter().filter_map(one).collect()
 }
 
-fn save(folder: &Path, matrix: &Matrix, shard: Option<Shard>) -> Result<(), Failure> {
-    fs::create_dir_all(folder).map_err(|error| Failure::unwritten(folder, &error))?;
-    let text = serde_json::to_string_pretty(&kill::json(matrix)).expect("numbers and words") + "\n";
-    let files = match shard {
-        Some(shard) => {
-            vec![(format!("kill.{}.json", shard.name().replace('/', "-of-")), text.into_bytes())]
-        }
-        None => vec![
-            ("kill.json".to_string(), text.into_bytes()),
-            ("kill.md".to_string(), kill::markdown(matrix).into_bytes()),
-            ("kill.svg".to_string(), kill::figure(matrix).into_bytes()),
-        ],
-    };
-    write_together(folder, &files).map_err(|error| invalid(&error))
-}
-
 /// A line for every profile.
 fn summary(matrix: &Matrix) -> Vec<String> {
     let of = |profile: &str| {
@@ -182,5 +171,6 @@ fn summary(matrix: &Matrix) -> Vec<String> {
         matrix.killed.iter().any(|row| row.profile == *profile)
             || matrix.passed.iter().any(|row| row.profile == *profile)
     };
-    PROFILES.iter().filter(|profile| rows(profile)).map(|profile| of(profile)).collect()
+    let names = Profile::ALL.map(Profile::name);
+    names.iter().filter(|profile| rows(profile)).map(|profile| of(profile)).collect()
 }

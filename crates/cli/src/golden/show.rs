@@ -9,7 +9,7 @@ use mmt_golden::report::score;
 use mmt_golden::row::{Row, Tier};
 use serde_json::{Value, json};
 
-use super::{invalid, open, tier};
+use super::{find, open, tier};
 use crate::failure::{Code, Done, Failure};
 use crate::names::did_you_mean;
 use crate::terminal::Terminal;
@@ -83,12 +83,8 @@ pub struct ShowArgs {
 /// Runs `mmt golden show`.
 pub fn show(args: &ShowArgs, terminal: &Terminal) -> Done {
     let bundle = open(&args.bundle)?;
-    let Some(case) = bundle.case(&args.case) else {
-        let names = bundle.manifest.cases.iter().map(|case| case.id.as_str());
-        let failure = Failure::new(Code::NothingSelected, format!("no case `{}`", args.case));
-        return Err(failure.hint(did_you_mean(&args.case, names)));
-    };
-    let tensors = bundle.read(case).map_err(|error| invalid(&error))?;
+    let case = find(&bundle, &args.case)?;
+    let tensors = bundle.read(case)?;
     if let Some(wanted) = &args.tensor {
         let key = format!("main/{}", wanted.trim_start_matches("main/"));
         let Some(stored) = tensors.get(&key) else {

@@ -10,7 +10,7 @@ use mmt_golden::write::compute_all;
 use mmt_tensor::Profile;
 use serde_json::json;
 
-use super::{invalid, open, select};
+use super::{open, select};
 use crate::failure::{Code, Done, Failure};
 use crate::terminal::Terminal;
 
@@ -33,11 +33,10 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
     let bundle = open(&args.bundle)?;
-    bundle.check_digests().map_err(|error| invalid(&error))?;
     let cases = select(&bundle, &args.case)?;
     let bar = terminal.progress(cases.len() as u64, "verify");
     for case in &cases {
-        bundle.read(case).map_err(|error| invalid(&error))?;
+        bundle.read(case)?;
         bar.inc(1);
     }
     bar.finish_and_clear();

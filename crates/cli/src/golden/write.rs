@@ -9,7 +9,7 @@ use mmt_golden::write::{Shard, compute_all, write};
 use mmt_tensor::Profile;
 use serde_json::json;
 
-use super::{invalid, tier};
+use super::{shard, tier};
 use crate::failure::{Code, Done, Failure};
 use crate::names::fits;
 use crate::terminal::Terminal;
@@ -26,7 +26,7 @@ pub struct Args {
     /// Only the cases whose names fit: `*` stands for any letters, `?` for one
     #[arg(long, value_name = "GLOB", default_value = "*")]
     case: String,
-    /// Part K of N: every part is written by itself, and the last one joins them if they share a folder
+    /// Part K of N: every part is written by itself, and the one that finds all others in its folder joins them
     #[arg(long, value_name = "K/N", value_parser = shard)]
     shard: Option<Shard>,
     /// Leave out the tolerances
@@ -38,10 +38,6 @@ pub struct Args {
     /// Fail unless the digest of the true values is that of another manifest
     #[arg(long, value_name = "MANIFEST")]
     check_against: Option<PathBuf>,
-}
-
-fn shard(text: &str) -> Result<Shard, String> {
-    Shard::parse(text).ok_or_else(|| "K/N with 1 <= K <= N, for example 2/3".to_string())
 }
 
 fn order(text: &str) -> Result<Order, String> {
@@ -57,6 +53,14 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
     // Read before the work: a wrong name should not cost minutes.
     let expected = args.check_against.as_ref().map(|path| manifest(path)).transpose()?;
     let mut rows = mmt_catalog::of_tier(args.tier);
+    if rows.iter().all(|row| row.tier != args.tier) {
+        let name = args.tier.name();
+        let failure = Failure::new(
+            Code::NothingSelected,
+            format!("no case of the catalogue is of the tier `{name}` yet"),
+        );
+        return Err(failure.hint("--tier core writes every case there is"));
+    }
     rows.retain(|row| fits(&args.case, &row.id));
     if let Some(shard) = args.shard {
         rows = shard.of(rows);
@@ -72,7 +76,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
     let cases = cases.map_err(|why| Failure::new(Code::CheckFailed, why))?;
     let out = &terminal.options.out;
     let bytes: usize = cases.iter().map(|case| case.bytes.len()).sum();
-    let written = write(out, cases, args.tier, args.shard).map_err(|error| invalid(&error))?;
+    let written = write(out, cases, args.tier, args.shard)?;
     tell(&written, rows.len(), bytes, terminal)?;
     match expected {
         Some(expected) if expected.digest_truth != written.digest_truth => {
@@ -87,8 +91,8 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
 }
 
 fn manifest(path: &std::path::Path) -> Result<Manifest, Failure> {
-    let bytes = mmt_golden::file::read_bytes(path).map_err(|error| invalid(&error))?;
-    Manifest::parse(&bytes).map_err(|error| invalid(&error.at(path)))
+    let bytes = mmt_golden::file::read_bytes(path)?;
+    Manifest::parse(&bytes).map_err(|error| error.at(path).into())
 }
 
 fn tell(written: &Manifest, cases: usize, bytes: usize, terminal: &Terminal) -> Result<(), Failure> {

@@ -154,7 +154,7 @@ fn finish<R: Trainable>(
 }
 
 fn write(path: &Path, arrays: &BTreeMap<String, file::Data>) -> Result<(), Failure> {
-    file::write(path, arrays).map_err(|e| Failure::new(Code::InvalidData, e.to_string()))
+    file::write(path, arrays).map_err(Failure::from)
 }
 
 /// The training in the folder of a run.
