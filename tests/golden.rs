@@ -46,6 +46,17 @@ fn the_committed_values_are_computed_again_bit_for_bit() {
     }
 }
 
+#[test]
+fn the_committed_tolerances_are_computed_again() {
+    let bundle = smoke();
+    let rows = mmt_catalog::of_tier(Tier::Smoke);
+    let again =
+        compute_all(&rows, &mmt_catalog::ops(), Order::Forward, &Profile::ALL, &|_, _| ()).unwrap();
+    for (new, old) in again.iter().zip(&bundle.manifest.cases) {
+        assert_eq!(&new.entry, old);
+    }
+}
+
 fn core_digest() -> String {
     std::fs::read_to_string(root().join("tests/golden/core.digest")).unwrap().trim().to_string()
 }

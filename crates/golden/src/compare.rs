@@ -219,5 +219,9 @@ mod tests {
         let (x, tol) = (y.mapv(|y| y + 5e-7), y.mapv(|_| 1e-6));
         assert_eq!(judge("k", (&x, &y, &tol), Profile::F32, 1e-7).status, Status::Fail);
         assert_eq!(judge("k", (&x, &y, &tol), Profile::F32, 3e-7).status, Status::Pass);
+        // What its own storage rounds away is no such error.
+        let (x, tol) = (y.mapv(|y| y + power(-9)), y.mapv(|_| 0.01));
+        assert_eq!(judge("k", (&x, &y, &tol), Profile::Bf16, 1e-5).status, Status::Pass);
+        assert_eq!(judge("k", (&x, &y, &tol), Profile::F32, 1e-5).status, Status::Fail);
     }
 }

@@ -119,7 +119,19 @@ mod tests {
         assert!(!t.weak);
         let rows = tolerance(Profile::F32, &[2.0, 0.0, 0.0, 0.0], &[3e-7, 4e-7, 0.0, 0.0], Some(2));
         assert_eq!(rows.bits.len(), 2);
+        // The larger of the two stands for both.
+        let each = tolerance(Profile::F32, &[2.0, 0.0, 0.0, 0.0], &[3e-7, 4e-7, 0.0, 0.0], None);
+        assert_ne!(each.bits[0], each.bits[1]);
+        assert_eq!(rows.bits[0], each.bits[0].max(each.bits[1]));
         assert_eq!(of_bf16(rows.bits[1]), power(-126));
+    }
+
+    #[test]
+    fn a_tolerance_that_says_little_is_weak() {
+        let weak = |profile, sigma| tolerance(profile, &[1.0], &[sigma], None).weak;
+        // 57 and 114 tolerances of 16 * 1.1 sigma; 100 are asked for, 4 where numbers are short.
+        assert_eq!([1e-3, 5e-4].map(|sigma| weak(Profile::F32, sigma)), [true, false]);
+        assert_eq!([1e-1, 1e-3].map(|sigma| weak(Profile::Bf16, sigma)), [true, false]);
     }
 
     #[test]
