@@ -40,7 +40,7 @@ PROGRAM = ["--", sys.executable, "torch_backend.py", "{case}", "{out}"]
 
 def run(mmt, bundle, shown, rest, bug=()):
     """Runs the program; prints the command as a reader would type it, and what was said."""
-    words = [mmt, "golden", "run", bundle, "--profile", "f32", "--quiet", *rest, *PROGRAM, *bug]
+    words = [mmt, "golden", "run", bundle, "--profile", "f32", "--quiet", "--timeout", "600", *rest, *PROGRAM, *bug]
     done = subprocess.run(words, capture_output=True, text=True)
     typed = ["mmt", "golden", "run", shown, "--profile", "f32", *rest, "--", "python", *PROGRAM[2:], *bug]
     said = (done.stdout + done.stderr).rstrip()

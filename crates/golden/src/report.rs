@@ -200,8 +200,7 @@ fn testcase(case: &CaseReport, profile: &str) -> String {
         Verdict::Pass => format!("{name}/>\n"),
         Verdict::Skipped => format!("{name}><skipped/></testcase>\n"),
         Verdict::Crashed | Verdict::Invalid => {
-            let word = word(case.status).to_lowercase();
-            format!("{name}><error message=\"{word}\">{text}</error></testcase>\n")
+            format!("{name}><error message=\"{}\">{text}</error></testcase>\n", word(case.status))
         }
         Verdict::Fail | Verdict::Incomplete => {
             format!("{name}><failure message=\"{}\">{text}</failure></testcase>\n", word(case.status))

@@ -76,6 +76,7 @@ pub const RECORDS: &[(&str, &[&str])] = &[
             "ext_irene_s/*",
             "ext_mbt_bottleneck_s/*",
             "ext_mbt_cross_s/*",
+            "ext_vlbert_pretraining_s/*",
             "hf_ast_s/*",
             "hf_videomae_s/*",
             "hf_vilt_model_s/*",
@@ -88,6 +89,7 @@ pub const RECORDS: &[(&str, &[&str])] = &[
             "tv_s3d_s/*",
         ],
     ),
+    ("from texts to ids: nothing that a backend computes in floating point", &["real_minilm_s/*"]),
     (
         "another layer under a similar name: streams of several widths, positions, norms or sums in other places",
         &[
