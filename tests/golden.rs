@@ -50,8 +50,7 @@ fn the_committed_values_are_computed_again_bit_for_bit() {
 fn the_committed_tolerances_are_computed_again() {
     let bundle = smoke();
     let rows = mmt_catalog::of_tier(Tier::Smoke);
-    let again =
-        compute_all(&rows, &mmt_catalog::ops(), Order::Forward, &Profile::ALL, &|_, _| ()).unwrap();
+    let again = compute_all(&rows, &mmt_catalog::ops(), Order::Forward, &Profile::ALL, &|_, _| ()).unwrap();
     for (new, old) in again.iter().zip(&bundle.manifest.cases) {
         assert_eq!(&new.entry, old);
     }

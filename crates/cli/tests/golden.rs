@@ -281,7 +281,7 @@ fn a_bundle_is_verified_or_refused() {
         assert!(said.starts_with("error: ") && said.lines().count() == 1, "{said}");
         // Arrays that are not those of the catalogue are refused before the file is read.
         assert_eq!(refused(&words("score", &[&folder], &[])).0, 3, "{name}");
-        assert_eq!(check_in(&folder, &folder).0, 3, "{name}");
+        assert_eq!(check_in(&folder, &bundle()).0, 3, "{name}");
         fs::remove_dir_all(folder).unwrap();
     }
 }
