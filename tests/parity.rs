@@ -177,6 +177,35 @@ fn a_number_that_is_off_is_found_with_its_place() {
     assert!(worst.units > 500.0 && worst.units < 2000.0, "{}", worst.units);
 }
 
+/// A case of texts, with one word of its page exchanged.
+fn with_a_change(name: &str, from: &'static str, to: &'static str) -> Result<Vec<Outcome>, String> {
+    let changed = Changed::new(name, "real_minilm_s", |folder| {
+        let path = folder.join("real_minilm_s.json");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from));
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    });
+    changed.run()
+}
+
+#[test]
+fn an_id_of_a_piece_that_is_off_is_found_with_its_place() {
+    let outcomes = with_a_change("ids", "7592", "7593").unwrap();
+    let [Outcome { verdict: Verdict::Fail(worst), .. }] = &outcomes[..] else { panic!("{outcomes:?}") };
+    assert_eq!((worst.key.as_str(), &worst.index[..]), ("out/text.0.ids", &[1][..]));
+    assert_eq!((worst.got, worst.want, worst.units), (7592.0, 7593.0, f64::INFINITY));
+}
+
+#[test]
+fn a_piece_that_is_another_or_none_is_found() {
+    let outcomes = with_a_change("piece", "\"hello\"", "\"world\"").unwrap();
+    let [Outcome { verdict: Verdict::Fail(worst), .. }] = &outcomes[..] else { panic!("{outcomes:?}") };
+    assert_eq!((worst.key.as_str(), &worst.index[..]), ("out/text.0.tokens", &[0][..]));
+    let none = with_a_change("none", "\"hello\"", "\"hello there\"").unwrap_err();
+    let text = "record `tokenizer`: the tokens of `text.0` are not those of a vocabulary";
+    assert_eq!(none, format!("dir/real_minilm_s.safetensors: byte 0: {text}"));
+}
+
 #[test]
 fn a_truncated_case_is_refused() {
     let size = fs::metadata(fixtures().join("op_softmax_s.safetensors")).unwrap().len() as usize;
