@@ -4,9 +4,9 @@ use mmt_lab::visit_study::{Scores, VisitStudy, WEIGHTS, visit_study, weight_stud
 
 fn main() {
     let seeds: u64 = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(1);
-    weights(seeds);
-    println!();
     studies(seeds);
+    println!();
+    weights(seeds);
 }
 
 /// On patients held back from the training, what every weight reaches.
