@@ -11,10 +11,11 @@ use mmt_lab::data::ehr::{CATEGORIES, CODES};
 use mmt_lab::ontologies::parse_ontology;
 use mmt_lab::pictures::read_png;
 use mmt_lab::records::parse_patients;
+use mmt_lab::tokens::parse_boxes;
 use mmt_tensor::alloc::{Recycling, live, peak, reset_peak};
 use mmt_tensor::{Error, Result};
 use mmt_tokenizers::audio::parse_wav;
-use mmt_tokenizers::text::{Reading, VectorFile, Vocabulary, WordPiece};
+use mmt_tokenizers::text::{Reading, VectorFile, Vocabulary, WordPiece, text_of};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -80,7 +81,7 @@ fn vocabulary(bytes: &[u8]) {
         Ok((words, pieces.map(|_| ()).map_err(|error| error.to_string())))
     };
     check(bytes, 64, read, |(words, pieces)| {
-        let text = std::str::from_utf8(bytes).unwrap();
+        let text = text_of(bytes, "words").unwrap();
         let lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
         let lines: Vec<&str> = lines.map(|line| line.strip_suffix('\r').unwrap_or(line)).collect();
         for (id, line) in lines.iter().enumerate() {
@@ -127,6 +128,19 @@ fn ontology(bytes: &[u8]) {
     });
 }
 
+fn boxes(bytes: &[u8]) {
+    check(
+        bytes,
+        64,
+        |bytes| parse_boxes(bytes, [100, 200]),
+        |(regions, geometry)| {
+            assert_eq!(geometry.dim(), (regions.len(), 5));
+            assert!(!regions.is_empty() && geometry.iter().all(|x| (0.0..=1.0).contains(x)));
+            assert!(regions.iter().all(|region| !region.name.contains(char::is_control)));
+        },
+    );
+}
+
 /// A sample of 8 bits becomes a number of 8 bytes, and a list that grows has twice the room.
 fn sound(bytes: &[u8]) {
     check(bytes, 32, parse_wav, |sound| {
@@ -145,13 +159,13 @@ fn arrays(bytes: &[u8]) {
     }
 }
 
-/// Compression makes a thousand of one byte, and every pixel becomes a number of 8 bytes.
+/// Compression makes a thousand of one byte, a bit becomes three colors of a palette, and every color a number of 8 bytes.
 fn picture(bytes: &[u8]) {
     let thread = format!("{:?}", std::thread::current().id());
     let number: String = thread.chars().filter(char::is_ascii_digit).collect();
     let path = std::env::temp_dir().join(format!("mmt-readers-{}-{number}.png", std::process::id()));
     std::fs::write(&path, bytes).unwrap();
-    let limit = SMALL + 9 * 1032 * bytes.len() + (1 << 20);
+    let limit = SMALL + 9 * 24 * 1032 * bytes.len() + (1 << 20);
     let (result, most) = measured(limit, || read_png::<f64>(&path));
     std::fs::remove_file(&path).unwrap();
     assert!(most <= limit, "{most} bytes for {} bytes, over {limit}", bytes.len());
@@ -292,6 +306,7 @@ fn changed(mut bytes: Vec<u8>, changes: &[Change]) -> Vec<u8> {
 const WORDS: &[u8] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n##ing\nlook\nß\n日\r\n##s\n".as_bytes();
 const VECTORS: &[u8] = b"3 2\nthe 0.5 -1e-3\ncat\t2 .25 \nsat 7 -0\n";
 const PATIENTS: &[u8] = b"# two\nD01 D48 | M02\nD07\n\nD12 D13 | M01 M16\n";
+const BOXES: &[u8] = b"# two\n0 0 200 100 all of it\n\n1.5 2e1 30 40\r\n";
 const TREE: &[u8] =
     b"# codes\nI10 hypertension heart root\nI25 ischemia heart root\n\nJ45 lung root\nheart root\n";
 
@@ -307,6 +322,7 @@ fn the_files_that_are_changed_are_good() {
     WordPiece::new(words, Reading::UNCASED).unwrap();
     assert_eq!(VectorFile::<f32>::parse(VECTORS).unwrap().vectors.dim(), (3, 2));
     assert_eq!(parse_patients(PATIENTS).unwrap().len(), 2);
+    assert_eq!(parse_boxes(BOXES, [100, 200]).unwrap().0.len(), 2);
     assert_eq!(file::parse(&good_arrays()).unwrap().len(), 2);
     for (format, bits) in [(1, 8), (1, 16), (1, 24), (1, 32), (3, 32)] {
         assert_eq!(parse_wav(&good_wav(format, 2, bits)).unwrap().samples.dim(), (4, 2));
@@ -326,12 +342,12 @@ fn the_files_that_are_changed_are_good() {
 proptest! {
     #[test]
     fn random_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..300)) {
-        [vocabulary, vectors, patients, ontology, sound, arrays, picture].iter().for_each(|reader| reader(&bytes));
+        [vocabulary, vectors, patients, ontology, boxes, sound, arrays, picture].iter().for_each(|reader| reader(&bytes));
     }
 
     #[test]
     fn random_lines_are_read_or_refused(text in "([a-z#D|M0-9 .\t\\-\u{e9}]{0,9}|[0-9]{1,4} [0-9]{1,3}|\\PC{0,4})(\r?\n([a-z]{1,3}( -?[0-9.e]{1,5}){0,3}|D[0-4][0-9]( \\| M[01][0-9])?)?){0,6}") {
-        [vocabulary, vectors, patients, ontology].iter().for_each(|reader| reader(text.as_bytes()));
+        [vocabulary, vectors, patients, ontology, boxes].iter().for_each(|reader| reader(text.as_bytes()));
     }
 
     #[test]
@@ -347,6 +363,11 @@ proptest! {
     #[test]
     fn changed_patients(changes in vec(change(), 1..5)) {
         patients(&changed(PATIENTS.to_vec(), &changes));
+    }
+
+    #[test]
+    fn changed_boxes(changes in vec(change(), 1..5)) {
+        boxes(&changed(BOXES.to_vec(), &changes));
     }
 
     #[test]
