@@ -4,6 +4,7 @@ use mmt_lab::Trainable;
 use mmt_lab::answers::best;
 use mmt_lab::data::digits::Part;
 use mmt_lab::data::digits_qa::{Example, Question};
+use mmt_lab::evaluate::{columns, sides};
 use mmt_lab::net::Net;
 use mmt_lab::net::looks::{Look, looks};
 use mmt_lab::tasks::Task;
@@ -90,23 +91,18 @@ fn rows(all: &[Look], terminal: &Terminal) -> Result<(), Failure> {
     let head = ["node", "layer", "who", "at image, left", "right", "at text", "at learned"].map(String::from);
     let mut cells = vec![head.to_vec()];
     for look in all {
-        let mean = look.mean();
-        for (modality, n) in look.queries.iter().filter(|(_, n)| *n > 0) {
+        let mut at = 0;
+        for (modality, n) in &look.queries {
+            at += n;
+            if *n == 0 {
+                continue;
+            }
             let who = if modality == "text" { "[CLS]".to_string() } else { format!("{modality} (mean)") };
-            let own = Look::place(&look.queries, modality).unwrap_or(0..0);
-            let own = if modality == "text" { own.start..own.start + 1 } else { own.start..own.start + n };
-            let weight = |key: usize| {
-                own.clone().map(|q| mean[(q, key)]).fold(0.0, |sum, w| sum + w) / own.len() as f64
-            };
-            let of = |name: &str| -> Vec<f64> {
-                Look::place(&look.keys, name).map_or(vec![], |keys| keys.map(weight).collect())
-            };
-            let sum = |list: &[f64]| list.iter().fold(0.0, |sum, w| sum + w);
-            let (left, right) = mmt_lab::evaluate::sides(&of("image"));
-            let numbers = [left, right, sum(&of("text")), sum(&of("_"))];
+            let own = if modality == "text" { at - n..at - n + 1 } else { at - n..at };
+            let numbers = looked_at(look, own);
             terminal.event(
                 "look",
-                json!({ "node": look.node, "layer": look.layer, "who": who, "left": left, "right": right,
+                json!({ "node": look.node, "layer": look.layer, "who": who, "left": numbers[0], "right": numbers[1],
                     "text": numbers[2], "learned": numbers[3] }),
             )?;
             let texts = numbers.map(|w| format!("{w:.2}"));
@@ -124,6 +120,20 @@ fn rows(all: &[Look], terminal: &Terminal) -> Result<(), Failure> {
     Ok(())
 }
 
+/// How much some queries look at the left and the right half of the picture, at the words and at learned tokens, on average.
+fn looked_at(look: &Look, queries: std::ops::Range<usize>) -> [f64; 4] {
+    let (mean, share) = (look.mean(), 1.0 / queries.len() as f64);
+    let sum = |list: &[f64]| list.iter().fold(0.0, |sum, w| sum + w);
+    let mut all = [0.0; 4];
+    for query in queries {
+        let of = |modality: &str| look.weights(&mean, query, modality);
+        let (left, right) = sides(&of("image"));
+        let own = [left, right, sum(&of("text")), sum(&of("_"))];
+        all.iter_mut().zip(own).for_each(|(sum, w)| *sum += share * w);
+    }
+    all
+}
+
 fn page(run: &Run, picture: &[Vec<f64>], question: Question, all: &[Look]) -> Result<String, Failure> {
     let words: Vec<String> = std::iter::once(mmt_lab::batch::CLS)
         .chain(question.text().split_whitespace())
@@ -131,8 +141,7 @@ fn page(run: &Run, picture: &[Vec<f64>], question: Question, all: &[Look]) -> Re
         .collect();
     let mut body = format!("<header>\n<h1>{}?</h1>\n</header>\n", html::escape(question.text()));
     for look in all {
-        let seen = Look::place(&look.queries, "text").is_some() && Look::place(&look.keys, "image").is_some();
-        if !seen {
+        if !look.sees("text", "image") {
             continue;
         }
         let title = format!("node {}, layer {}", look.node, look.layer + 1);
@@ -154,12 +163,13 @@ fn page(run: &Run, picture: &[Vec<f64>], question: Question, all: &[Look]) -> Re
 
 /// The picture once for each head, with what the first word looks at, in one drawing.
 pub fn heads(picture: &[Vec<f64>], look: &Look, title: &str) -> String {
-    let (text, image) = (Look::place(&look.queries, "text"), Look::place(&look.keys, "image"));
-    let (Some(text), Some(image)) = (text, image) else { return String::new() };
-    let across = mmt_lab::evaluate::columns(image.len());
+    let class = match Look::places(&look.queries, "text").first() {
+        Some(text) if look.sees("text", "image") => text.start,
+        _ => return String::new(),
+    };
     let weights = |p: &ndarray::Array2<f64>| -> Vec<Vec<f64>> {
-        let row: Vec<f64> = image.clone().map(|key| p[(text.start, key)]).collect();
-        row.chunks(across).map(<[f64]>::to_vec).collect()
+        let row = look.weights(p, class, "image");
+        row.chunks(columns(row.len())).map(<[f64]>::to_vec).collect()
     };
     let all: Vec<Vec<Vec<f64>>> = look.heads.iter().map(weights).collect();
     let brightest = all.iter().flatten().flatten().fold(1e-9, |m: f64, &w| m.max(w));
@@ -168,8 +178,7 @@ pub fn heads(picture: &[Vec<f64>], look: &Look, title: &str) -> String {
         .into_iter()
         .enumerate()
         .map(|(i, weights)| {
-            let words = Look::place(&look.keys, "text")
-                .map_or(0.0, |keys| keys.map(|k| look.heads[i][(text.start, k)]).sum());
+            let words = look.weights(&look.heads[i], class, "text").iter().fold(0.0, |sum, w| sum + w);
             let look = attention::Look {
                 question: format!("head {}", i + 1),
                 answer: String::new(),
@@ -185,16 +194,20 @@ pub fn heads(picture: &[Vec<f64>], look: &Look, title: &str) -> String {
 
 /// The words over the patches: the mean of the heads.
 pub fn matrix(sentence: &[String], look: &Look, title: &str) -> String {
-    let (text, image) = (Look::place(&look.queries, "text"), Look::place(&look.keys, "image"));
-    let (Some(text), Some(image)) = (text, image) else { return String::new() };
-    let across = mmt_lab::evaluate::columns(image.len());
+    let text = match Look::places(&look.queries, "text").first() {
+        Some(text) if look.sees("text", "image") => text.clone(),
+        _ => return String::new(),
+    };
     let mean = look.mean();
+    let weights: Vec<Vec<f64>> = text.map(|query| look.weights(&mean, query, "image")).collect();
+    let patches = weights.first().map_or(0, Vec::len);
+    let across = columns(patches);
     let patch = |i: usize| format!("{},{}", i / across + 1, i % across + 1);
     let matrix = Matrix {
         name: title.to_string(),
         rows: sentence.to_vec(),
-        columns: (0..image.len()).map(patch).collect(),
-        weights: text.map(|q| image.clone().map(|k| mean[(q, k)]).collect()).collect(),
+        columns: (0..patches).map(patch).collect(),
+        weights,
     };
     words(&matrix, title, "Weights of every word over the patches of the picture.")
 }

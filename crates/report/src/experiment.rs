@@ -96,9 +96,12 @@ fn header(page: &Page) -> String {
 fn verdicts(page: &Page) -> String {
     let row = |v: &Verdict| {
         let (class, word) = if v.holds { ("pass", "holds") } else { ("fail", "fails") };
-        let cells =
-            [&v.claim, &v.measured, &v.interval, &v.band].map(|c| format!("<td>{}</td>", html::escape(c)));
-        format!("<tr>{}<td class=\"{class}\">{word}</td></tr>\n", cells.concat())
+        let cells = [&v.measured, &v.interval, &v.band].map(|c| format!("<td>{}</td>", html::escape(c)));
+        let claim = html::escape(&v.claim);
+        format!(
+            "<tr><td class=\"claim\">{claim}</td>{}<td class=\"{class}\">{word}</td></tr>\n",
+            cells.concat()
+        )
     };
     let rows: String = page.verdicts.iter().map(row).collect();
     let notes: String = page.notes.iter().map(|note| format!("<p>{}</p>\n", html::escape(note))).collect();
@@ -153,7 +156,10 @@ mod tests {
             parts: vec![],
             command: "mmt experiment run x0".to_string(),
         });
-        assert!(text.contains("<td>a &lt; b</td>") && text.contains("<td class=\"fail\">fails</td>"));
+        assert!(
+            text.contains("<td class=\"claim\">a &lt; b</td>")
+                && text.contains("<td class=\"fail\">fails</td>")
+        );
         assert!(text.contains("<h1>Claim</h1>"));
         for word in ["<script", "http", "src=", "@import", "url("] {
             assert!(!text.contains(word), "{word}");

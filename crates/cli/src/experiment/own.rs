@@ -1,7 +1,6 @@
 //! The figures that an experiment draws beside those of its models.
 
 use mmt_lab::experiments::{Example, Figure, Line};
-use mmt_lab::net::looks::Look;
 use mmt_report::experiment::Drawing;
 use mmt_report::figures::lines::{self, Axes, Scale, lines};
 use mmt_report::figures::missing::{Row, missing};
@@ -76,10 +75,9 @@ fn without(columns: &[String], list: &[(String, Vec<f64>)]) -> Drawing {
 
 /// The class token in the last layer that has it, head by head, and the words over the patches.
 fn looks(example: &Example) -> Vec<Drawing> {
-    let seen = |look: &&Look| {
-        Look::place(&look.queries, "text").is_some() && Look::place(&look.keys, "image").is_some()
+    let Some(last) = example.looks.iter().rev().find(|look| look.sees("text", "image")) else {
+        return vec![];
     };
-    let Some(last) = example.looks.iter().rev().find(seen) else { return vec![] };
     let question = example.words[1..].join(" ");
     let right = if example.answered == example.answer { "right" } else { "wrong" };
     let said = format!("{}: {question}? {} ({right})", example.name, example.answered);

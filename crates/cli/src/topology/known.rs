@@ -1,6 +1,6 @@
 //! What `mmt topology` is asked about: an expression with the sizes of its inputs, read and checked.
 
-use mmt_fusion::topology::{Cost, Inputs, NAMED, Shape, Sizes, Topology, cost, parse, shapes};
+use mmt_fusion::topology::{Cost, Inputs, NAMED, Named, Shape, Sizes, Topology, cost, parse, shapes};
 use mmt_tensor::Ragged;
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::terminal::{Terminal, shorten};
 
 #[derive(clap::Args, Debug)]
 pub struct What {
-    /// A name of `mmt topology list`, or an expression: "Tf(1, 2, Cat[In a, In t])"
+    /// A name of `mmt topology list`, a system that uses it, or an expression: "Tf(1, 2, Cat[In a, In t])"
     topology: String,
     /// Tokens and width of a modality, for example a=9x32; 8 tokens of the width of the model if not said
     #[arg(long = "in", value_name = "M=NxD", value_parser = size)]
@@ -48,11 +48,12 @@ pub struct Known {
 impl Known {
     /// Reads and checks what was asked for.
     pub fn of(what: &What) -> Result<Self, Failure> {
-        let named = NAMED.iter().find(|named| named.name == what.topology);
+        let named = Named::find(&what.topology);
         let text = named.map_or(what.topology.as_str(), |named| named.text);
         let word = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         if named.is_none() && word {
-            let hint = did_you_mean(text, NAMED.iter().map(|named| named.name));
+            let names = NAMED.iter().flat_map(|named| named.used_by().chain([named.name]));
+            let hint = did_you_mean(text, names);
             return Err(Failure::usage(format!("no topology is called `{text}`")).hint(hint));
         }
         let parsed = parse(text).map_err(|e| Failure::usage(e.to_string()).hint(around(text, e.offset)))?;
@@ -72,6 +73,7 @@ impl Known {
                 .hint(around(text, place.start))
         };
         let shapes = shapes(&topology, &inputs, &sizes).map_err(|e| wrong(e.node, &e.error))?;
+        topology.check_used().map_err(|e| wrong(e.node, &e.error))?;
         let last = topology.nodes().len() - 1;
         let (each, all) = cost(&topology, &shapes, &sizes).map_err(|e| wrong(last, &e))?;
         let places = parsed.places.iter().map(|place| text[place.clone()].to_string()).collect();

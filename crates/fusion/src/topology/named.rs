@@ -11,6 +11,20 @@ pub struct Named {
     pub systems: &'static str,
 }
 
+impl Named {
+    /// The topology of a name, or of a system that uses it: `early-concat`, `ViLT`.
+    pub fn find(word: &str) -> Option<&'static Named> {
+        let by_name = NAMED.iter().find(|named| named.name == word);
+        by_name.or_else(|| NAMED.iter().find(|named| named.used_by().any(|s| s.eq_ignore_ascii_case(word))))
+    }
+
+    /// The systems that use it, by name: the first words of [`systems`](Self::systems) that have a capital letter.
+    pub fn used_by(&self) -> impl Iterator<Item = &'static str> {
+        let first = |part: &'static str| part.trim_start().split([' ', ':']).next().unwrap_or("");
+        self.systems.split(',').map(first).filter(|word| word.contains(|c: char| c.is_ascii_uppercase()))
+    }
+}
+
 /// In the order of the note, then the systems that combine them.
 pub const NAMED: &[Named] = &[
     Named {
@@ -44,9 +58,14 @@ pub const NAMED: &[Named] = &[
         systems: "cross-attention to concatenation",
     },
     Named {
+        name: "co-attention",
+        text: "Tuple[Tf(3, 1, Ca(1, In a, In t)), Tf(4, 1, Ca(2, In t, In a))]",
+        systems: "ViLBERT: a co-attention layer, and a layer of self-attention in each stream",
+    },
+    Named {
         name: "others",
         text: "Tuple[Ca(1, In v, Cat[In p, In a]), Ca(2, In p, Cat[In v, In a]), Ca(3, In a, Cat[In v, In p])]",
-        systems: "three modalities, each over the other two",
+        systems: "TriBERT as the survey describes it: three modalities, each over the other two",
     },
     Named {
         name: "bottleneck",
@@ -70,3 +89,32 @@ pub const NAMED: &[Named] = &[
     },
     Named { name: "independent", text: "Tuple[Tf(1, 12, In a), Tf(2, 12, In t)]", systems: "CLIP, VATT" },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_is_found_by_its_name() {
+        let name = |word: &str| Named::find(word).map(|named| named.name);
+        for named in NAMED {
+            assert_eq!(name(named.name), Some(named.name));
+        }
+        let systems = [
+            ("VideoBERT", "early-concat"),
+            ("vilt", "early-concat"),
+            ("InterBERT", "hier-o2m"),
+            ("AVBERT", "hier-m2o"),
+            ("ViLBERT", "co-attention"),
+            ("TriBERT", "others"),
+            ("MBT", "bottleneck"),
+            ("IRENE", "irene"),
+            ("CLIP", "independent"),
+            ("VATT", "independent"),
+        ];
+        for (system, topology) in systems {
+            assert_eq!(name(system), Some(topology), "{system}");
+        }
+        assert_eq!([name("sums"), name("one"), name("the"), name("")], [None; 4]);
+    }
+}

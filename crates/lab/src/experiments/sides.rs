@@ -43,13 +43,10 @@ pub fn shares(net: &Net<f32>, count: usize, seed: u64) -> Result<Shares> {
 
 /// The weights of the left and the right half of the picture in the row of the class token; nothing where one of them is not.
 fn of_class_token(look: &Look) -> (f64, f64) {
-    let (Some(text), Some(image)) = (Look::place(&look.queries, "text"), Look::place(&look.keys, "image"))
-    else {
-        return (0.0, 0.0);
-    };
-    let mean = look.mean();
-    let patches: Vec<f64> = image.map(|key| mean[(text.start, key)]).collect();
-    sides(&patches)
+    match Look::places(&look.queries, "text").first() {
+        Some(text) if look.sees("text", "image") => sides(&look.weights(&look.mean(), text.start, "image")),
+        _ => (0.0, 0.0),
+    }
 }
 
 /// The means over several nets.

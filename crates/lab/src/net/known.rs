@@ -105,8 +105,8 @@ pub fn read(what: &str, task: Task, inputs: &Inputs, sizes: &Sizes) -> Result<Kn
             return Err(wrong(parsed.places[i].clone(), why));
         }
     }
-    let shapes = shapes(&topology, inputs, sizes)
-        .map_err(|e| wrong(parsed.places[e.node].clone(), e.error.to_string()))?;
+    let shapes = shapes(&topology, inputs, sizes).and_then(|shapes| topology.check_used().map(|()| shapes));
+    let shapes = shapes.map_err(|e| wrong(parsed.places[e.node].clone(), e.error.to_string()))?;
     let (_, all) = cost(&topology, &shapes, sizes).map_err(|e| wrong(0..text.len(), e.to_string()))?;
     if all.parameters > LARGEST {
         let why = format!("{} parameters, and at most {LARGEST} are trained", all.parameters);
@@ -198,7 +198,6 @@ mod tests {
     #[test]
     fn a_topology_is_that_of_its_text() {
         for text in [
-            "Let u = Tf(x, 1, In text) in Tf(1, 2, In image)",
             "Let y = In text in Tf(1, 2, Cat[In image, y])",
             "Let d = Tf(z,1,In text) in Let w = Tf(p,1,In image) in Tf(k,1,Cat[Sum[(0.5,w),(0.5,w)],d])",
         ] {
@@ -207,7 +206,7 @@ mod tests {
             assert_eq!(again.topology, known.topology, "{text}");
             assert_eq!(again.topology.modalities(), known.topology.modalities());
         }
-        let unread = try_read("Let u = Tf(x, 1, In text) in Tf(1, 2, In image)", Task::DigitsQa).unwrap();
+        let unread = try_read("Let f = Learn(f, 2) in Tf(1, 2, In image)", Task::DigitsQa).unwrap();
         assert_eq!(unread.topology.to_string(), "Tf(1, 2, In image)");
         let deep: String =
             (0..120).map(|i| format!("Let n{} = Tf(p{i}, 1, Lin(l{i}, n{i})) in ", i + 1)).collect();
@@ -227,6 +226,10 @@ mod tests {
             Some("Sum[(1, In image), (1, In text)]: topology: sum")
         );
         assert_eq!(refused("Tf(1, 2, Cat[In image", qa), "expected `]`");
+        assert_eq!(
+            refused("Let u = Tf(x, 1, In text) in Tf(1, 2, In image)", qa),
+            "In text: topology: input: expected every input to reach an output, and nothing reads this one"
+        );
         assert_eq!(
             refused("Tf(1, 16000000, In image)", qa),
             "Tf(1, 16000000, In image): 136704000000 parameters, and at most 16777216 are trained"

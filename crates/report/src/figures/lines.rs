@@ -144,7 +144,7 @@ fn ticks(frame: &Frame) -> (Ticks, Ticks) {
 }
 
 /// Four to eight round numbers from zero on.
-fn round_numbers(last: f64) -> Vec<f64> {
+pub(crate) fn round_numbers(last: f64) -> Vec<f64> {
     let rough = last / 4.0;
     let power = 10f64.powi((super::log10(rough) + 1e-9).floor() as i32);
     let step = [5.0, 2.0, 1.0].into_iter().map(|m| m * power).find(|s| *s <= rough).unwrap_or(power);

@@ -1,5 +1,6 @@
 //! What a model costs, and how good it is.
 
+use super::lines::round_numbers;
 use super::percent;
 use crate::svg::{Anchor, Svg};
 
@@ -37,12 +38,12 @@ pub fn scatter(points: &[Point], unit: &str, title: &str, description: &str) -> 
     };
     svg.text("axis-name", (4.0, 16.0), Anchor::Start, "accuracy");
     svg.text("axis-name", (WIDTH - RIGHT, HEIGHT - 4.0), Anchor::End, unit);
-    for quarter in 0..=4 {
-        let value = floor + f64::from(quarter) * (1.0 - floor) / 4.0;
+    for value in parts(floor) {
         svg.line("grid", (LEFT, y(value)), (WIDTH - RIGHT, y(value)));
         svg.text("tick", (LEFT - 8.0, y(value) + 4.0), Anchor::End, &percent(value));
-        let cost = f64::from(quarter) * most / 4.0;
-        svg.text("tick", (x(cost), HEIGHT - BOTTOM + 18.0), Anchor::Middle, &format!("{cost:.0}"));
+    }
+    for cost in round_numbers(most) {
+        svg.text("tick", (x(cost), HEIGHT - BOTTOM + 18.0), Anchor::Middle, &format!("{cost}"));
     }
     for point in points {
         let (low, high) = (y(point.interval.0), y(point.interval.1));
@@ -58,6 +59,13 @@ pub fn scatter(points: &[Point], unit: &str, title: &str, description: &str) -> 
     svg.finish()
 }
 
+/// Three to five steps of whole percents, from a multiple of a quarter to one.
+fn parts(floor: f64) -> Vec<f64> {
+    let step = if floor < 0.5 { 25.0 } else { 20.0 * (1.0 - floor) };
+    let count = (100.0 * (1.0 - floor) / step).round() as i32;
+    (0..=count).map(|i| (100.0 * floor + f64::from(i) * step).round() / 100.0).collect()
+}
+
 /// Names in a column, as high as their discs and far enough from each other.
 fn apart<'a>(points: &'a [Point], y: &dyn Fn(f64) -> f64) -> Vec<(f64, &'a Point)> {
     let mut order: Vec<&Point> = points.iter().collect();
@@ -70,4 +78,17 @@ fn apart<'a>(points: &'a [Point], y: &dyn Fn(f64) -> f64) -> Vec<(f64, &'a Point
         placed.push((last, point));
     }
     placed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_whole_percents() {
+        assert_eq!(parts(0.0), [0.0, 0.25, 0.5, 0.75, 1.0]);
+        assert_eq!(parts(0.25), [0.25, 0.5, 0.75, 1.0]);
+        assert_eq!(parts(0.5), [0.5, 0.6, 0.7, 0.8, 0.9, 1.0]);
+        assert_eq!(parts(0.75), [0.75, 0.8, 0.85, 0.9, 0.95, 1.0]);
+    }
 }
