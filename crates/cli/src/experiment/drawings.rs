@@ -10,7 +10,7 @@ use mmt_report::figures::scatter::{Point, scatter};
 use mmt_report::figures::topology::topology;
 use mmt_report::figures::verdicts::{Bar, verdicts};
 
-use crate::topology::picture::{names, steps};
+use crate::topology::picture::steps;
 
 pub fn percent(x: f64) -> String {
     format!("{:.1} %", 100.0 * x)
@@ -119,6 +119,8 @@ pub fn topologies(outcome: &Outcome) -> Vec<Drawing> {
 fn drawn(s: &Series) -> Option<Drawing> {
     let parsed = parse(&s.topology).ok()?.topology;
     let shapes = shapes(&parsed, &s.nets.first()?.task.example_shapes(1, SIZES.width), &SIZES).ok()?;
-    let svg = topology(&names(&parsed), &steps(&parsed, &shapes), &s.name, &s.topology);
+    // All of the task, so that a modality has one color in all drawings.
+    let names: Vec<String> = s.nets.first()?.task.modalities().iter().map(|m| m.name.to_string()).collect();
+    let svg = topology(&names, &steps(&parsed, &shapes, &names), &s.name, &s.topology);
     Some(Drawing { svg, caption: format!("{}: {}", s.name, s.topology), head: vec![], rows: vec![] })
 }

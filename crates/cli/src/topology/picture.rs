@@ -24,15 +24,9 @@ pub fn name(node: &Node) -> String {
     }
 }
 
-/// The modalities, in the order of the colors.
-pub fn names(topology: &Topology) -> Vec<String> {
-    topology.modalities()
-}
-
-/// Every node as a step of the drawing.
-pub fn steps(topology: &Topology, shapes: &[Shape]) -> Vec<Step> {
+/// Every node as a step of the drawing, in the colors of `all` modalities, in their order.
+pub fn steps(topology: &Topology, shapes: &[Shape], all: &[String]) -> Vec<Step> {
     let influence = provenance(topology, shapes);
-    let all = topology.modalities();
     let places = |known: &BTreeSet<String>| -> Vec<usize> {
         all.iter().enumerate().filter(|(_, m)| known.contains(*m)).map(|(i, _)| i).collect()
     };

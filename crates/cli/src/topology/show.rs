@@ -1,5 +1,7 @@
 //! `mmt topology show`: every node of a topology, its labels and its cost.
 
+use std::collections::BTreeSet;
+
 use mmt_fusion::topology::{Cost, Shape, Timing, provenance, taxonomy};
 use mmt_report::figures::topology::topology;
 use mmt_report::{file, svg};
@@ -28,13 +30,14 @@ fn show(known: &Known, terminal: &Terminal) -> Done {
         vec![["node", "", "expression", "shape", "tokens of", "influenced by"].map(String::from).to_vec()];
     let rails = rails(&known.topology);
     for (i, place) in known.places.iter().enumerate() {
-        let own = match &known.shapes[i] {
-            Shape::Sequence(s) | Shape::Pair(s, _) => {
-                let names = s.segments.iter().map(|s| set(s.origin.iter()));
-                names.collect::<Vec<_>>().join(" ")
-            }
+        let sequences = match &known.shapes[i] {
+            Shape::Sequence(s) => vec![s],
+            Shape::Pair(a, b) => vec![a, b],
         };
-        let by = influence[i][0].iter().map(|known| set(known.iter())).collect::<Vec<_>>().join(" ");
+        // Of a pair both, as in its shape.
+        let own = sequences.iter().map(|s| sets(s.segments.iter().map(|s| &s.origin)));
+        let own = own.collect::<Vec<_>>().join(", ");
+        let by = influence[i].iter().map(|known| sets(known.iter())).collect::<Vec<_>>().join(", ");
         let fields = json!({ "node": i, "expression": place, "shape": size_of(&known.shapes[i]), "tokens_of": own,
             "influenced_by": by });
         terminal.event("node", fields)?;
@@ -53,8 +56,9 @@ fn show(known: &Known, terminal: &Terminal) -> Done {
 
 fn drawing(known: &Known, terminal: &Terminal) -> Done {
     let text = known.topology.to_string();
-    let steps = picture::steps(&known.topology, &known.shapes);
-    let drawing = topology(&picture::names(&known.topology), &steps, "Topology", &text);
+    let names = known.topology.modalities();
+    let steps = picture::steps(&known.topology, &known.shapes, &names);
+    let drawing = topology(&names, &steps, "Topology", &text);
     let path = terminal.options.out.join("topology.svg");
     file::write(&path, svg::alone(&drawing).as_bytes()).map_err(|error| Failure::unwritten(&path, &error))?;
     terminal.event("drawing", json!({ "path": path.display().to_string() }))?;
@@ -62,10 +66,13 @@ fn drawing(known: &Known, terminal: &Terminal) -> Done {
     Ok(Code::Ok)
 }
 
-/// `a+t`, or `_` for nobody.
-fn set<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    let names: Vec<&str> = names.map(String::as_str).collect();
-    if names.is_empty() { "_".to_string() } else { names.join("+") }
+/// One word for each segment: `a+t`, or `_` for nobody.
+fn sets<'a>(segments: impl Iterator<Item = &'a BTreeSet<String>>) -> String {
+    let word = |names: &BTreeSet<String>| {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        if names.is_empty() { "_".to_string() } else { names.join("+") }
+    };
+    segments.map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn labels(known: &Known, terminal: &Terminal) -> Result<(), Failure> {
