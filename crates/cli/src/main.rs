@@ -4,6 +4,7 @@
 //! `run(&Args, &Terminal) -> Done`. Only `terminal.rs` writes to the terminal.
 
 mod attend;
+mod attention;
 mod bench;
 mod completions;
 mod data;

@@ -7,7 +7,7 @@ use mmt_report::figures::missing::{Row, missing};
 use mmt_report::figures::shares::{Share, shares};
 
 use super::drawings::{percent, strings};
-use crate::attend::{heads, matrix};
+use crate::attention::{heads, matrix};
 
 /// What an experiment draws itself.
 pub fn figure(figure: &Figure) -> Vec<Drawing> {

@@ -40,6 +40,7 @@ mod run_backward;
 pub mod shape;
 mod sizes;
 pub mod taxonomy;
+mod used;
 pub mod vilt_class;
 mod words;
 
@@ -164,28 +165,6 @@ impl Topology {
         names
     }
 
-    /// Every input reaches an output.
-    ///
-    /// # Errors
-    /// As a [`NodeError`] about the first input that does not: [`Error::InvalidHyperparameter`].
-    pub fn check_used(&self) -> std::result::Result<(), NodeError> {
-        let mut used = vec![false; self.nodes.len()];
-        self.outputs.iter().for_each(|&output| used[output] = true);
-        for (i, node) in self.nodes.iter().enumerate().rev() {
-            if used[i] {
-                node.reads().iter().for_each(|&read| used[read] = true);
-            }
-        }
-        let unused = |(i, node): &(usize, &Node)| matches!(node, Node::In { .. }) && !used[*i];
-        match self.nodes.iter().enumerate().find(unused) {
-            None => Ok(()),
-            Some((node, _)) => {
-                let why = "expected every input to reach an output, and nothing reads this one".to_string();
-                Err(NodeError { node, error: Error::InvalidHyperparameter { at: "topology: input", why } })
-            }
-        }
-    }
-
     /// What is allowed and yet odd: weights that are all zero, results that nothing reads, and modalities of `offered` that
     /// are not used.
     pub fn warnings(&self, offered: &[String]) -> Vec<String> {
@@ -226,22 +205,6 @@ mod tests {
         assert_eq!(text(itself, vec![1]), "topology: node: index 1 is outside a table of 1");
         assert_eq!(text(vec![input("a")], vec![1]), "topology: output: index 1 is outside a table of 1");
         assert_eq!(text(vec![input("a")], vec![]), "topology: outputs: empty");
-    }
-
-    #[test]
-    fn inputs_that_reach_no_output_are_refused() {
-        let check = |text: &str| parse(text).unwrap().topology.check_used();
-        assert_eq!(check("Let u = In t in Tf(1, 2, Cat[In a, u])"), Ok(()));
-        assert_eq!(check("Let u = Bi(1, In a, In t) in Out(u, 0)"), Ok(()));
-        for text in ["Let u = In t in Tf(1, 2, In a)", "Let u = Tf(3, 1, Lin(2, In t)) in Tf(1, 2, In a)"] {
-            let parsed = parse(text).unwrap();
-            let NodeError { node, error } = parsed.topology.check_used().unwrap_err();
-            assert_eq!(&text[parsed.places[node].clone()], "In t");
-            assert_eq!(
-                error.to_string(),
-                "topology: input: expected every input to reach an output, and nothing reads this one"
-            );
-        }
     }
 
     #[test]
