@@ -14,6 +14,7 @@
 //!   of `mmt-objectives`, eq-2.13-visit-rows.
 
 pub mod code;
+pub mod code_paths;
 pub mod code_set;
 pub mod ontology;
 pub mod ontology_embedding;
@@ -22,8 +23,9 @@ pub mod patient_input;
 pub mod visit;
 
 pub use code::{CodeSystem, SYSTEMS, SystemUse, VisitCode, code_order};
+pub use code_paths::{atc_path, icd9_path};
 pub use code_set::{CodeSet, VisitConfig, VisitKeys};
-pub use ontology::{Ontology, atc_path, icd9_path};
+pub use ontology::Ontology;
 pub use ontology_embedding::{OntologyEmbedding, OntologyEmbeddingTape};
 pub use patient::{PatientEmbedding, PatientEmbeddingTape};
 pub use patient_input::{PatientInput, Serialization, TooLong};
