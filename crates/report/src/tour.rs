@@ -240,7 +240,7 @@ fn looks(tour: &Tour) -> String {
         "Mean attention of the class token to the left and to the right digit, for each layer and question.";
     let sides = html::figure(
         &shares(&tour.shares, "Which side each layer looks at", said),
-        "Means over all test questions. One layer reads the question, the next one looks.",
+        "Means over all test questions. A layer whose bars are alike for all four does not look by the question.",
         &html::table(&["layer", "question", "left digit", "right digit"], &rows),
     );
     let body = format!(
