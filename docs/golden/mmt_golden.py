@@ -183,7 +183,9 @@ class Case:
         return {k: tensor(self.arrays[k]) for k in keys}
 
     def compare(self, answer, missing="fail"):
-        """Holds an answer, short keys or with `main/`, against the truth."""
+        """Holds an answer, short keys or with `main/`, against the truth; with `missing="skip"` what it has of it, at least one array."""
+        if missing not in ("fail", "skip"):
+            raise ValueError(f'missing={missing!r}: "fail" or "skip"')
         answer = {k[5:] if k.startswith("main/") else k: v for k, v in answer.items()}
         rows = []
         for key in sorted(set(self.wanted) | (set(answer) & set(self.arrays)), key=self.order):
@@ -193,6 +195,8 @@ class Case:
                 rows.append(self.one(key, np.asarray(answer[key])))
             elif missing == "fail":
                 rows.append({"key": key, "status": "missing", "score": float("inf")})
+        if not rows:
+            rows.append({"key": ", ".join(sorted(self.wanted)), "status": "missing", "score": float("inf")})
         rows += [{"key": k, "status": "extra", "score": 0.0} for k in sorted(set(answer) - set(self.arrays))]
         return Report(self, rows)
 
@@ -312,7 +316,7 @@ class Report:
     def __str__(self):
         word = "pass" if self.ok else "FAIL"
         lines = [f"{word} {self.case.id}  {self.case.profile}  score {self.score:.3g}"]
-        for r in [r for r in self.rows if r["status"] not in ("pass", "extra")]:
+        for r in [r for r in self.rows if r["status"] != "pass"]:
             where = f" at {r['index']} got {r['got']:.9g} want {r['want']:.9g}" if "tol" in r else ""
             lines.append(f"  {r['key']:<24} {r['status']:<8} score {r['score']:.3g}{where}")
             if r.get("hint"):

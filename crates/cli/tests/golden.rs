@@ -395,6 +395,11 @@ fn a_planted_bug_is_named() {
     assert!(code == 1 && said.contains("bug 'bias_twice'"), "{said}");
     let (code, said) = check(&got, &["--case", case, "--explain"]);
     assert!(code == 1 && said.contains("matches bug 'bias_twice'"), "{said}");
+    // An answer with nothing of the case in it is none.
+    let foreign = Data::F64(ArrayD::from_elem(vec![1], 0.0));
+    file::write(&path, &[("y".to_string(), foreign)].into()).unwrap();
+    let (code, said) = ended(&words("explain", &[&bundle], &[case, "--got", path.to_str().unwrap()]));
+    assert!(code == 4 && said.contains("missing ") && !said.contains("passes"), "{said}");
     fs::remove_dir_all(got).unwrap();
 }
 

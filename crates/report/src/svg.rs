@@ -151,15 +151,16 @@ impl Svg {
 
 /// The width and the height of a drawing.
 pub fn size(drawing: &str) -> Option<(f64, f64)> {
-    let numbers = drawing.split_once("viewBox=\"0 0 ")?.1.split_once('"')?.0;
-    let (width, height) = numbers.split_once(' ')?;
-    Some((width.parse().ok()?, height.parse().ok()?))
+    let numbers = drawing.split_once("viewBox=\"")?.1.split_once('"')?.0;
+    let mut numbers = numbers.split(' ').skip(2).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
-/// Drawings of one size in rows of `columns`, as one drawing.
+/// Drawings in rows of `columns`, as one drawing; each has the room of the largest.
 pub fn side_by_side(drawings: &[String], columns: usize, title: &str) -> String {
     const GAP: f64 = 16.0;
-    let (width, height) = drawings.first().and_then(|drawing| size(drawing)).unwrap_or((1.0, 1.0));
+    let sizes = drawings.iter().filter_map(|drawing| size(drawing));
+    let (width, height) = sizes.fold((1.0, 1.0), |(w, h): (f64, f64), size| (w.max(size.0), h.max(size.1)));
     let columns = columns.min(drawings.len()).max(1);
     let rows = drawings.len().div_ceil(columns);
     let all = (columns as f64 * (width + GAP) - GAP, rows as f64 * (height + GAP) - GAP);

@@ -18,7 +18,7 @@ use crate::terminal::Terminal;
 ///
 /// Exit code: 0 done, 2 the command line is wrong, 3 a file is invalid.
 #[derive(clap::Args, Debug)]
-#[group(required = true, multiple = true)]
+#[group(multiple = true)]
 #[command(override_usage = "mmt tokens <--text STR | --ehr FILE | --image FILE | --wav FILE> [OPTIONS]")]
 pub struct Args {
     /// A text: its words, or with --vocab its pieces

@@ -197,6 +197,8 @@ fn words_are_drawn_as_well() {
         shown(&["data", "show", id, "--count", "2", "--svg", "--out", folder.to_str().unwrap()]);
         let svg = std::fs::read_to_string(folder.join(format!("{id}.svg"))).unwrap();
         assert_eq!(svg.matches(what).count(), count, "{svg}");
+        let wide = svg.split_once("viewBox=\"").unwrap().1.split(' ').nth(2).unwrap();
+        assert_eq!(wide, "800", "as wide as a page");
         assert!(svg.starts_with("<svg xmlns="), "{svg}");
     }
     std::fs::remove_dir_all(folder).unwrap();

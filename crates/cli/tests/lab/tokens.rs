@@ -209,7 +209,7 @@ fn regions_are_shown_with_where_they_lie() {
 fn boxes_outside_the_picture_are_refused_with_path_and_line() {
     let picture = File::new("half.png", &picture(4, 8));
     let boxes = File::new("b.txt", b"0 0 8 4\n# the next one is too wide\n0 0 9 4\n");
-    let why = "boxes: line 3: a box that sticks out of its image, which has 8 columns and 4 rows";
+    let why = "boxes: line 3: a box that sticks out of its image; the picture has 8 columns and 4 rows";
     let error = boxes.refused(&["--image", picture.path(), "--boxes"]);
     assert_eq!(error, (3, format!("error: FILE: {why}\n")));
     assert_eq!(boxes.refused(&["--boxes"]).0, 2);

@@ -37,6 +37,13 @@ impl ImageTokens {
         let (rows, columns, channels) = pixels.dim();
         let (rows, columns) =
             if crop { (rows - rows % patch, columns - columns % patch) } else { (rows, columns) };
+        if rows == 0 || columns == 0 {
+            let [rows, columns] = [pixels.dim().0, pixels.dim().1];
+            let why = format!(
+                "a patch of {patch}x{patch} is larger than a picture of {rows} rows and {columns} columns"
+            );
+            return Err(FileError { path: path.to_path_buf(), offset: Some(SIZE_AT), why });
+        }
         pixels = pixels.slice_move(s![..rows, ..columns, ..]).as_standard_layout().into_owned();
         let tokens = patchify(&pixels.view().insert_axis(Axis(0)), patch, Order::Hwc).map_err(|e| {
             let sizes = sizes_that_tile([rows, columns], patch);
@@ -146,7 +153,8 @@ mod tests {
         let whole = ImageTokens::read(&path, 1, false).unwrap();
         let corner: f64 = (0..7).flat_map(|y| (0..7).map(move |x| y * 18 + x)).map(|i| whole.means[i]).sum();
         assert!((cropped.means[0] - corner / 49.0).abs() < 1e-6);
-        assert!(ImageTokens::read(&path, 19, true).is_err(), "no patch is left");
+        let none = ImageTokens::read(&path, 19, true).unwrap_err().why;
+        assert_eq!(none, "a patch of 19x19 is larger than a picture of 12 rows and 18 columns");
         fs::remove_file(&path).unwrap();
     }
 }

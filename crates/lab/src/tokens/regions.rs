@@ -97,7 +97,7 @@ pub fn parse_boxes(bytes: &[u8], [rows, columns]: [usize; 2]) -> Result<(Vec<Reg
         let image = [[columns as f64, rows as f64]];
         let g = region_geometry(&[ImageBox { image: 0, corners }], &image).map_err(|error| match error {
             Error::InvalidBox { why, .. } => {
-                wrong(number, format!("a box that {why}, which has {columns} columns and {rows} rows"))
+                wrong(number, format!("a box that {why}; the picture has {columns} columns and {rows} rows"))
             }
             other => other,
         })?;
@@ -127,7 +127,7 @@ mod tests {
         let numbers = "boxes: line 2: begins with fewer than four numbers: left top right bottom";
         assert_eq!(text(b"0 0 1 1\n0 0 1\n"), numbers);
         assert_eq!(text(b"# x\n0 0 1 cat\n"), numbers);
-        let wide = ", which has 4 columns and 2 rows";
+        let wide = "; the picture has 4 columns and 2 rows";
         assert_eq!(text(b"0 0 5 1"), format!("boxes: line 1: a box that sticks out of its image{wide}"));
         assert_eq!(text(b"0 0 1 1\n1 0 1 1"), format!("boxes: line 2: a box that has no area{wide}"));
         let finite = format!("boxes: line 1: a box that has a corner that is not finite{wide}");
