@@ -1,5 +1,6 @@
 //! The tables of `docs/visits.md`: `cargo run --release -p mmt-lab --example visit_study -- 5`, for seeds 1 to 5.
 
+use mmt_lab::stats::mean;
 use mmt_lab::visit_study::{Scores, VisitStudy, WEIGHTS, visit_study, weight_study};
 
 fn main() {
@@ -47,7 +48,6 @@ fn studies(seeds: u64) {
 
 /// Mean, lowest and highest of percentages.
 fn spread(list: &[f64]) -> String {
-    let mean = list.iter().fold(0.0, |sum, x| sum + x) / list.len() as f64;
     let (low, high) = list.iter().fold((1.0_f64, 0.0_f64), |(low, high), &x| (low.min(x), high.max(x)));
-    format!("{:.1} ({:.1} to {:.1})", 100.0 * mean, 100.0 * low, 100.0 * high)
+    format!("{:.1} ({:.1} to {:.1})", 100.0 * mean(list), 100.0 * low, 100.0 * high)
 }

@@ -1,6 +1,7 @@
 //! The table of `docs/experiments.md` on the noise of the voice: `cargo run --release -p mmt-lab --example voice_noise -- 3`, for
 //! seeds 1 to 3; with numbers behind it, for these noises instead.
 
+use mmt_lab::stats::mean;
 use mmt_lab::voice_study::voice_study;
 
 const NOISES: [f64; 6] = [0.3, 0.45, 0.5, 0.6, 0.75, 0.9];
@@ -20,6 +21,5 @@ fn main() {
 
 fn row(each: &[f64]) -> String {
     let percent: Vec<String> = each.iter().map(|part| format!("{:.1}", 100.0 * part)).collect();
-    let mean = each.iter().fold(0.0, |sum, part| sum + part) / each.len() as f64;
-    format!("{:.1} % | {} |", 100.0 * mean, percent.join(", "))
+    format!("{:.1} % | {} |", 100.0 * mean(each), percent.join(", "))
 }

@@ -8,4 +8,4 @@ pub use interpolate::{
     interpolate_positions, interpolate_positions_backward, resize_grid, resize_grid_backward,
 };
 pub use learned::{LearnedPositions, add_positions, add_positions_backward};
-pub use sinusoidal::{SinusoidalKind, sinusoidal};
+pub use sinusoidal::{SinusoidalKind, frequency, sinusoidal};

@@ -3,6 +3,9 @@
 use mmt_tensor::{Dd, Error, Real, Result, check_setting};
 use ndarray::Array2;
 
+/// How many times longer the longest wave is than the shortest.
+const LONGEST: f64 = 10_000.0;
+
 /// In which order the sines and cosines of a position stand in its row, and which frequencies they have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SinusoidalKind {
@@ -50,25 +53,21 @@ pub fn sinusoidal<R: Real>(n: usize, d: usize, kind: SinusoidalKind) -> Result<A
     let mut table = Array2::zeros((n, d));
     for i in 0..pairs {
         let (frequency, sine, cosine) = match kind {
-            SinusoidalKind::Interleaved => (frequency(2 * i, d), 2 * i, 2 * i + 1),
-            SinusoidalKind::T2tConcat => (frequency(i, (pairs - 1).max(1)), i, pairs + i),
+            SinusoidalKind::Interleaved => (frequency(LONGEST, 2 * i, d), 2 * i, 2 * i + 1),
+            SinusoidalKind::T2tConcat => (frequency(LONGEST, i, (pairs - 1).max(1)), i, pairs + i),
         };
         for p in 0..n {
             let angle = Dd::of(p as f64) * frequency;
-            table[(p, sine)] = rounded(angle.sin());
-            table[(p, cosine)] = rounded(angle.cos());
+            table[(p, sine)] = angle.sin().rounded();
+            table[(p, cosine)] = angle.cos().rounded();
         }
     }
     Ok(table)
 }
 
-/// `10000^{-a/b}`
-fn frequency(a: usize, b: usize) -> Dd {
-    (-(Dd::of(a as f64) / Dd::of(b as f64)) * Dd::of(10_000.0).ln()).exp()
-}
-
-fn rounded<R: Real>(x: Dd) -> R {
-    R::of(x.hi) + R::of(x.lo)
+/// `longest^{-a/b}`, the frequency of wave `a` where wave `b` would be `longest` times as long as the first one.
+pub fn frequency(longest: f64, a: usize, b: usize) -> Dd {
+    (-(Dd::of(a as f64) / Dd::of(b as f64)) * Dd::of(longest).ln()).exp()
 }
 
 #[cfg(test)]

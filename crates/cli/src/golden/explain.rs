@@ -45,7 +45,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
     let report = compare(case, &truth, &got, settings)
         .map_err(|why| Failure::new(Code::InvalidData, format!("{}: {why}", case.file)))?;
     let (right, wrong) = (report.status == Verdict::Pass, report.status == Verdict::Fail);
-    let found = if !wrong { vec![] } else { explain(case, &truth, &got, args.profile) };
+    let found = if wrong { explain(case, &truth, &got, args.profile) } else { vec![] };
     terminal.event("explained", json!({"case": case.id, "pass": right, "matches": found}))?;
     if right {
         terminal.line(format_args!("{} passes: nothing to explain", case.id))?;

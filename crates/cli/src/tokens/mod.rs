@@ -7,11 +7,10 @@ mod text;
 
 use std::path::PathBuf;
 
-use mmt_golden::file::FileError;
 use mmt_report::{file, svg};
 use serde_json::json;
 
-use crate::failure::{Code, Done, Failure};
+use crate::failure::{Done, Failure};
 use crate::terminal::Terminal;
 
 /// The tokens of a text, patients, a picture or a sound, as models read them
@@ -80,10 +79,6 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
             Err(Failure::usage("what to read: --text STR, --ehr FILE, --image FILE or --wav FILE"))
         }
     }
-}
-
-fn invalid(error: &FileError) -> Failure {
-    Failure::new(Code::InvalidData, error.to_string())
 }
 
 /// Says how many of all tokens a model reads, if not all of them.

@@ -8,7 +8,7 @@ use mmt_report::figures::visits::{self as drawn, Patient, Place, Visit, visits a
 use mmt_tokenizers::ehr::{CodeSet, Ontology, PatientInput, Serialization, TooLong, VisitEncoder};
 use serde_json::json;
 
-use super::{invalid, left_out, save};
+use super::{left_out, save};
 use crate::failure::{Code, Done, Failure};
 use crate::terminal::{Align, BOLD, Precision, Terminal, paint, table};
 
@@ -18,10 +18,10 @@ const LONGEST: usize = 512;
 /// The sets and the sequence of every patient.
 pub fn patients(path: &Path, trees: [Option<&Path>; 2], svg: bool, terminal: &Terminal) -> Done {
     let [diagnoses, medications] = trees.map(|tree| tree.map(read_ontology).transpose());
-    let [diagnoses, medications] = [diagnoses, medications].map(|tree| tree.map_err(|error| invalid(&error)));
+    let [diagnoses, medications] = [diagnoses, medications].map(|tree| tree.map_err(Failure::from));
     let codes = Codes::synthetic().with(diagnoses?, medications?);
     let groups = groups(&codes.diagnoses);
-    let patients = read_patients(path, &codes).map_err(|error| invalid(&error))?;
+    let patients = read_patients(path, &codes)?;
     terminal.start(terminal.precision(Precision::F64), "")?;
     let mut drawn = vec![];
     for (i, visits) in patients.iter().enumerate() {

@@ -6,8 +6,8 @@ use mmt_lab::tokens::RegionTokens;
 use mmt_report::figures::regions::{Region, Regions, SHOWN, regions as drawing};
 use serde_json::json;
 
+use super::save;
 use super::seen::{LONGEST, fitting, ink};
-use super::{invalid, save};
 use crate::draw;
 use crate::failure::{Code, Done};
 use crate::terminal::{Align, BOLD, Precision, Terminal, paint, table};
@@ -17,7 +17,7 @@ const CUT: usize = 128;
 
 /// The boxes on a picture, and the five numbers that say where each lies.
 pub fn regions(path: &Path, boxes: &Path, svg: bool, terminal: &Terminal) -> Done {
-    let tokens = RegionTokens::read(path, boxes).map_err(|error| invalid(&error))?;
+    let tokens = RegionTokens::read(path, boxes)?;
     terminal.start(terminal.precision(Precision::F64), "")?;
     for line in outlined(&tokens) {
         terminal.line(format_args!("  {}", line.trim_end()))?;

@@ -8,9 +8,9 @@ use mmt_report::figures::spectrogram::{PARTS, Spectrogram, spectrogram};
 use ndarray::{Array2, Axis};
 use serde_json::json;
 
-use super::{invalid, save};
+use super::save;
 use crate::draw;
-use crate::failure::{Code, Done};
+use crate::failure::{Code, Done, Failure};
 use crate::terminal::{Precision, Terminal};
 
 /// Places of a drawing from left to right: each is two letters wide.
@@ -22,12 +22,9 @@ pub(super) const LONGEST: usize = 640;
 /// The patches of a picture: a drawing with a line between any two, and what every token holds.
 pub fn image(path: &Path, (patch, crop): (usize, bool), svg: bool, terminal: &Terminal) -> Done {
     let tokens = ImageTokens::read(path, patch, crop).map_err(|error| {
-        let why = invalid(&error);
-        if error.why.starts_with("patch: size") {
-            why.hint("--crop leaves out what does not fill a patch")
-        } else {
-            why
-        }
+        let does_not_tile = error.why.starts_with("patch: size");
+        let failure = Failure::from(error);
+        if does_not_tile { failure.hint("--crop leaves out what does not fill a patch") } else { failure }
     })?;
     terminal.start(terminal.precision(Precision::F64), "")?;
     let ([rows, columns], [high, wide]) = (tokens.size, tokens.grid());
@@ -99,7 +96,7 @@ pub(super) fn ink(share: f64) -> u8 {
 
 /// The spectrogram of a sound, and the patches that AST makes of one.
 pub fn sound(path: &Path, svg: bool, terminal: &Terminal) -> Done {
-    let sound = SoundTokens::read(path).map_err(|error| invalid(&error))?;
+    let sound = SoundTokens::read(path)?;
     let (frames, bands) = sound.spectrogram.dim();
     terminal.start(terminal.precision(Precision::F64), "")?;
     let loud = sound.loudness(16, WIDE.min(frames));

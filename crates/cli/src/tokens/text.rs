@@ -8,7 +8,7 @@ use mmt_tokenizers::text::words::for_each_word;
 use mmt_tokenizers::text::{Reading, WordPiece};
 use serde_json::json;
 
-use super::{invalid, left_out, save};
+use super::{left_out, save};
 use crate::failure::{Code, Done, Failure};
 use crate::terminal::{Align, BOLD, Precision, Terminal, paint, table};
 
@@ -52,12 +52,12 @@ pub fn words(text: &str, svg: bool, terminal: &Terminal) -> Done {
 
 /// The pieces of a text, as BERT reads them.
 pub fn pieces(text: &str, vocab: &Path, svg: bool, terminal: &Terminal) -> Done {
-    let reader = read_word_piece(vocab, Reading::UNCASED).map_err(|error| invalid(&error))?;
-    if reader.pieces(text).is_empty() {
+    let reader = read_word_piece(vocab, Reading::UNCASED)?;
+    let pieces = reader.pieces(text).len();
+    if pieces == 0 {
         return Err(Failure::usage("--text: no word"));
     }
     let encoding = reader.encode(text, None, LONGEST)?;
-    let all = reader.pieces(text).len() + 2; // [CLS] and [SEP]
     terminal.start(terminal.precision(Precision::F64), "")?;
     let mut cells = vec![["position", "id", "piece", "bytes"].map(|head| paint(BOLD, head)).to_vec()];
     let mut drawn = vec![];
@@ -73,7 +73,7 @@ pub fn pieces(text: &str, vocab: &Path, svg: bool, terminal: &Terminal) -> Done 
     }
     let align = [Align::Right, Align::Right, Align::Left, Align::Right];
     table(&align, &cells).iter().try_for_each(|line| terminal.line(line))?;
-    left_out(drawn.len(), all, "first", terminal)?;
+    left_out(drawn.len(), pieces + 2, "first", terminal)?; // [CLS] and [SEP]
     if svg {
         save("text", &drawing(&visible(text), &drawn), terminal)?;
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use mmt_golden::file::FileError;
 use mmt_tensor::ops::sum::sum;
 use mmt_tokenizers::image::{Order, patchify};
-use ndarray::{Array2, Axis, s};
+use ndarray::{Array2, Array3, Axis, s};
 
 use super::pixels::Pixels;
 use crate::pictures::{SIZE_AT, read_png};
@@ -33,22 +33,13 @@ impl ImageTokens {
     /// [`FileError`] as [`read_png`], and at the byte of the width if patches do not tile the picture: with the next sizes that
     /// do.
     pub fn read(path: &Path, patch: usize, crop: bool) -> Result<Self, FileError> {
-        let mut pixels = read_png::<f32>(path)?;
+        let wrong = |why| FileError { path: path.to_path_buf(), offset: Some(SIZE_AT), why };
+        let whole = read_png::<f32>(path)?;
+        let pixels = if crop { cropped(&whole, patch).map_err(wrong)? } else { whole };
         let (rows, columns, channels) = pixels.dim();
-        let (rows, columns) =
-            if crop { (rows - rows % patch, columns - columns % patch) } else { (rows, columns) };
-        if rows == 0 || columns == 0 {
-            let [rows, columns] = [pixels.dim().0, pixels.dim().1];
-            let why = format!(
-                "a patch of {patch}x{patch} is larger than a picture of {rows} rows and {columns} columns"
-            );
-            return Err(FileError { path: path.to_path_buf(), offset: Some(SIZE_AT), why });
-        }
-        pixels = pixels.slice_move(s![..rows, ..columns, ..]).as_standard_layout().into_owned();
         let tokens = patchify(&pixels.view().insert_axis(Axis(0)), patch, Order::Hwc).map_err(|e| {
             let sizes = sizes_that_tile([rows, columns], patch);
-            let why = if sizes.is_empty() { e.to_string() } else { format!("{e}; {sizes} do") };
-            FileError { path: path.to_path_buf(), offset: Some(SIZE_AT), why }
+            wrong(if sizes.is_empty() { e.to_string() } else { format!("{e}; {sizes} do") })
         })?;
         let mean =
             |row: ndarray::ArrayView1<f32>| f64::from(sum(row.as_slice().expect("a row"))) / row.len() as f64;
@@ -85,6 +76,17 @@ impl ImageTokens {
     }
 }
 
+/// The rows and columns that fill patches, from the upper left corner.
+fn cropped(whole: &Array3<f32>, patch: usize) -> Result<Array3<f32>, String> {
+    let (rows, columns, _) = whole.dim();
+    if patch > rows.min(columns) {
+        return Err(format!(
+            "a patch of {patch}x{patch} is larger than a picture of {rows} rows and {columns} columns"
+        ));
+    }
+    Ok(whole.slice(s![..rows - rows % patch, ..columns - columns % patch, ..]).to_owned())
+}
+
 /// The largest size below and the smallest above one that does not tile a picture, in words.
 fn sizes_that_tile([rows, columns]: [usize; 2], patch: usize) -> String {
     let tiles = |size: &usize| rows.is_multiple_of(*size) && columns.is_multiple_of(*size);
@@ -96,8 +98,6 @@ fn sizes_that_tile([rows, columns]: [usize; 2], patch: usize) -> String {
 #[cfg(test)]
 mod tests {
     use std::fs;
-
-    use ndarray::Array3;
 
     use super::*;
     use crate::pictures::write_png;

@@ -35,6 +35,15 @@ pub struct Dd {
     pub lo: f64,
 }
 
+impl Dd {
+    /// The number in another type: both parts are rounded, and their sum. A constant such as `1 - β` keeps its digits in
+    /// single precision.
+    #[inline]
+    pub fn rounded<R: Real>(self) -> R {
+        R::of(self.hi) + R::of(self.lo)
+    }
+}
+
 /// `a + b` without an error.
 #[inline(always)]
 fn two_sum(a: f64, b: f64) -> Dd {

@@ -1,7 +1,7 @@
 //! Adam.
 
 use crate::error::check_setting;
-use crate::optim::update::{check_beta, check_gradient, check_rate, constant, power, ratio, update};
+use crate::optim::update::{check_beta, check_gradient, check_rate, power, ratio, update};
 use crate::{Dd, Real, Result, Tree};
 
 /// The settings of [`Adam`], [`AdamW`](crate::optim::AdamW) and [`BertAdam`](crate::optim::BertAdam).
@@ -118,9 +118,9 @@ fn rule<R: Real>(config: AdamConfig, steps: u64, rate: f64) -> impl Fn(&str, [&m
     let AdamConfig { beta_1, beta_2, eps, weight_decay, decays } = config;
     let one = Dd::of(1.0);
     let [b_1, b_2, eps, zero] = [beta_1, beta_2, eps, 0.0].map(R::of);
-    let [new_1, new_2] = [beta_1, beta_2].map(|beta| constant::<R>(one - Dd::of(beta)));
-    let rate = constant::<R>(Dd::of(rate) / (one - power(beta_1, steps)));
-    let scale = constant::<R>(one / (one - power(beta_2, steps)).sqrt());
+    let [new_1, new_2] = [beta_1, beta_2].map(|beta| (one - Dd::of(beta)).rounded::<R>());
+    let rate = (Dd::of(rate) / (one - power(beta_1, steps))).rounded::<R>();
+    let scale = (one / (one - power(beta_2, steps)).sqrt()).rounded::<R>();
     #[inline(always)]
     move |name, [p, m, v], g| {
         let pull = if decays(name) { R::of(weight_decay) } else { zero };

@@ -1,7 +1,7 @@
 //! AdamW.
 
 use crate::optim::AdamConfig;
-use crate::optim::update::{check_gradient, check_rate, constant, power, ratio, update};
+use crate::optim::update::{check_gradient, check_rate, power, ratio, update};
 use crate::{Dd, Real, Result, Tree};
 
 /// [`Adam`](crate::optim::Adam) with a decay that is not divided by the root.
@@ -62,10 +62,10 @@ fn rule<R: Real>(config: AdamConfig, steps: u64, rate: f64) -> impl Fn(&str, [&m
     let AdamConfig { beta_1, beta_2, eps, weight_decay, decays } = config;
     let one = Dd::of(1.0);
     let [b_1, b_2, eps] = [beta_1, beta_2, eps].map(R::of);
-    let [new_1, new_2] = [beta_1, beta_2].map(|beta| constant::<R>(one - Dd::of(beta)));
-    let shrink = constant::<R>(one - Dd::of(rate) * Dd::of(weight_decay));
-    let rate = constant::<R>(Dd::of(rate) / (one - power(beta_1, steps)));
-    let scale = constant::<R>(one / (one - power(beta_2, steps)).sqrt());
+    let [new_1, new_2] = [beta_1, beta_2].map(|beta| (one - Dd::of(beta)).rounded::<R>());
+    let shrink = (one - Dd::of(rate) * Dd::of(weight_decay)).rounded::<R>();
+    let rate = (Dd::of(rate) / (one - power(beta_1, steps))).rounded::<R>();
+    let scale = (one / (one - power(beta_2, steps)).sqrt()).rounded::<R>();
     #[inline(always)]
     move |name, [p, m, v], g| {
         let shrink = if decays(name) { shrink } else { R::of(1.0) };

@@ -1,7 +1,7 @@
 //! The optimizer of BERT's released code.
 
 use crate::error::check_setting;
-use crate::optim::update::{check_gradient, check_rate, constant, ratio, update};
+use crate::optim::update::{check_gradient, check_rate, ratio, update};
 use crate::optim::{AdamConfig, Norm, global_norm};
 use crate::{Dd, Real, Result, Tree};
 
@@ -72,8 +72,8 @@ fn rule<R: Real>(
     let AdamConfig { beta_1, beta_2, eps, weight_decay, decays } = config;
     let one = Dd::of(1.0);
     let [b_1, b_2, eps, max_norm] = [beta_1, beta_2, eps, max_norm].map(R::of);
-    let [new_1, new_2] = [beta_1, beta_2].map(|beta| constant::<R>(one - Dd::of(beta)));
-    let shrink = constant::<R>(one - Dd::of(rate) * Dd::of(weight_decay));
+    let [new_1, new_2] = [beta_1, beta_2].map(|beta| (one - Dd::of(beta)).rounded::<R>());
+    let shrink = (one - Dd::of(rate) * Dd::of(weight_decay)).rounded::<R>();
     let rate = R::of(rate);
     let clip = if norm > max_norm { max_norm / norm } else { R::of(1.0) };
     #[inline(always)]

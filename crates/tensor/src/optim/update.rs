@@ -94,11 +94,6 @@ pub(super) fn check_beta(at: &'static str, beta: f64) -> Result<()> {
     check_setting(at, (0.0..1.0).contains(&beta), || format!("must be in [0, 1), got {beta}"))
 }
 
-/// A constant that was computed in [`Dd`], rounded once: `1 - β` keeps its digits in single precision.
-pub(super) fn constant<R: Real>(x: Dd) -> R {
-    R::of(x.hi) + R::of(x.lo)
-}
-
 /// `x^n`
 pub(super) fn power(x: f64, n: u64) -> Dd {
     let (mut square, mut n, mut y) = (Dd::of(x), n, Dd::of(1.0));
@@ -127,6 +122,6 @@ mod tests {
 
     #[test]
     fn one_minus_beta_is_rounded_once() {
-        assert_eq!(constant::<f32>(Dd::of(1.0) - Dd::of(0.999)), 0.001);
+        assert_eq!((Dd::of(1.0) - Dd::of(0.999)).rounded::<f32>(), 0.001);
     }
 }

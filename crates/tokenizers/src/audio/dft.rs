@@ -37,7 +37,7 @@ pub fn window<R: Real>(n: usize, kind: Window) -> Result<Array1<R>> {
         Window::Rectangle => return Ok(Array1::ones(n)),
     };
     let half = Dd::of(0.5);
-    Ok((0..n).map(|i| rounded(half - half * angle(i, period).cos())).collect())
+    Ok((0..n).map(|i| (half - half * angle(i, period).cos()).rounded()).collect())
 }
 
 /// Real and imaginary part of the transform of `frame` samples among `n`, as matrices.
@@ -61,7 +61,7 @@ pub fn fourier_tables<R: Real>(frame: usize, n: usize) -> Result<[Array2<R>; 2]>
     let turn: Vec<[R; 2]> = (0..n)
         .map(|i| {
             let angle = angle(i, n);
-            [rounded(angle.cos()), rounded(-angle.sin())]
+            [angle.cos().rounded(), (-angle.sin()).rounded()]
         })
         .collect();
     let table = |part: usize| Array2::from_shape_fn((frame, n / 2 + 1), |(i, k)| turn[i * k % n][part]);
@@ -71,10 +71,6 @@ pub fn fourier_tables<R: Real>(frame: usize, n: usize) -> Result<[Array2<R>; 2]>
 /// `2 π i / n`
 fn angle(i: usize, n: usize) -> Dd {
     Dd::of(2.0) * Dd::pi() * Dd::of(i as f64) / Dd::of(n as f64)
-}
-
-pub(super) fn rounded<R: Real>(x: Dd) -> R {
-    R::of(x.hi) + R::of(x.lo)
 }
 
 fn check_length(at: &'static str, n: usize) -> Result<()> {

@@ -3,8 +3,6 @@
 use mmt_tensor::{Dd, Real, Result, check_setting};
 use ndarray::Array2;
 
-use super::dft::rounded;
-
 /// On which axis the sides of a triangle are straight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MelTriangles {
@@ -69,7 +67,7 @@ pub fn mel_filters<R: Real>(
     Ok(Array2::from_shape_fn((places.len(), mels), |(k, j)| {
         let up = (places[k] - edges[j]) / (edges[j + 1] - edges[j]);
         let down = (edges[j + 2] - places[k]) / (edges[j + 2] - edges[j + 1]);
-        rounded(up.min(down).max(Dd::of(0.0)))
+        up.min(down).max(Dd::of(0.0)).rounded()
     }))
 }
 

@@ -56,7 +56,8 @@ impl Vocabulary {
     /// id `i`. Lines end with LF or CR LF; the last may lack its end.
     ///
     /// # Errors
-    /// As [`text_of`]; [`Error::EmptyInput`] for no line; [`Error::InvalidLine`] for the first line that is empty, contains white space or repeats an earlier line.
+    /// As [`text_of`]; [`Error::EmptyInput`] for no line; [`Error::InvalidLine`] for the first line that is empty, contains white
+    /// space or repeats an earlier line.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let invalid = |line, why| Error::InvalidLine { at: "vocabulary", line, why };
         let text = text_of(bytes, "vocabulary")?;

@@ -1,5 +1,6 @@
 //! The place of a region as sines and cosines.
 
+use mmt_blocks::position::frequency;
 use mmt_tensor::{Dd, Real, Result, check_setting};
 use ndarray::Array2;
 
@@ -56,26 +57,17 @@ pub fn box_waves<R: Real>(
     check_setting("box waves: k", k > 0, || "needs at least one wavelength".to_string())?;
     let names =
         BoxNames { boxes: "box waves: boxes", sizes: "box waves: sizes", image: "box waves: image of a box" };
-    let frequencies: Vec<Dd> = (0..k).map(|i| frequency(i, k)).collect();
+    let frequencies: Vec<Dd> = (0..k).map(|i| frequency(1000.0, i, k)).collect();
     let mut g = Array2::zeros((boxes.len(), 8 * k));
     for (shares, mut g) in box_shares(&names, boxes, sizes)?.into_iter().zip(g.rows_mut()) {
         for (c, z) in numbers.of(shares).into_iter().enumerate() {
             for (i, &frequency) in frequencies.iter().enumerate() {
-                g[2 * k * c + i] = rounded((z * frequency).sin());
-                g[2 * k * c + k + i] = rounded((z * frequency).cos());
+                g[2 * k * c + i] = (z * frequency).sin().rounded();
+                g[2 * k * c + k + i] = (z * frequency).cos().rounded();
             }
         }
     }
     Ok(g)
-}
-
-/// `1000^{-i/k}`
-fn frequency(i: usize, k: usize) -> Dd {
-    (-(Dd::of(i as f64) / Dd::of(k as f64)) * Dd::of(1000.0).ln()).exp()
-}
-
-fn rounded<R: Real>(x: Dd) -> R {
-    R::of(x.hi) + R::of(x.lo)
 }
 
 #[cfg(test)]

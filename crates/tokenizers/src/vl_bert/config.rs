@@ -51,4 +51,9 @@ impl VlBertConfig {
         eps: 1e-12,
         end: EndFeature::None,
     };
+
+    /// A model whose tables have a handful of rows.
+    #[cfg(test)]
+    pub(super) const SMALLEST: VlBertConfig =
+        VlBertConfig { words: 5, longest: 6, appearance: 3, waves: 1, width: 4, ..VlBertConfig::TINY };
 }

@@ -194,22 +194,12 @@ impl<R: Real> FourEmbeddings<R> {
 mod tests {
     use super::*;
 
-    const CONFIG: VlBertConfig = VlBertConfig {
-        words: 5,
-        longest: 6,
-        appearance: 3,
-        waves: 1,
-        width: 4,
-        eps: 1e-12,
-        end: EndFeature::None,
-    };
-
     fn input(ids: &[usize], segments: &[usize], regions: usize) -> VlBertInput {
         VlBertInput { ids: ids.to_vec(), segments: segments.to_vec(), regions }
     }
 
     fn text(inputs: &[VlBertInput], text: [usize; 2], region: [usize; 2]) -> String {
-        let module = FourEmbeddings::<f64>::new(&CONFIG, &mut Random::seed(0));
+        let module = FourEmbeddings::<f64>::new(&VlBertConfig::SMALLEST, &mut Random::seed(0));
         let looks = (Array2::zeros(text), Array2::zeros(region));
         module.forward(&looks.0, &looks.1, inputs).unwrap_err().to_string()
     }
@@ -226,7 +216,7 @@ mod tests {
         assert_eq!(error, "four_embeddings: ids: index 5 is outside a table of 5");
         let error = text(&[input(&[1, 4], &[0, 2], 1)], [2, 4], [1, 4]);
         assert_eq!(error, "four_embeddings: segments: index 2 is outside a table of 2");
-        let mut module = FourEmbeddings::<f64>::new(&CONFIG, &mut Random::seed(0));
+        let mut module = FourEmbeddings::<f64>::new(&VlBertConfig::SMALLEST, &mut Random::seed(0));
         module.segment.table = Array2::zeros((2, 4));
         let one = Array2::zeros((1, 4));
         let error = module.forward(&one, &one, &[input(&[1], &[0], 1)]).unwrap_err();
@@ -249,7 +239,7 @@ mod tests {
     #[test]
     fn tables_of_other_widths_are_refused() {
         let run = |change: fn(&mut FourEmbeddings<f64>)| {
-            let mut module = FourEmbeddings::new(&CONFIG, &mut Random::seed(0));
+            let mut module = FourEmbeddings::new(&VlBertConfig::SMALLEST, &mut Random::seed(0));
             change(&mut module);
             let one = Array2::zeros((1, 4));
             module.forward(&one, &one, &[input(&[1], &[0], 1)]).unwrap_err().to_string()
@@ -272,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_nan_is_refused_although_gamma_is_zero() {
-        let module = FourEmbeddings::<f64>::new(&CONFIG, &mut Random::seed(0));
+        let module = FourEmbeddings::<f64>::new(&VlBertConfig::SMALLEST, &mut Random::seed(0));
         let (nan, good) = (Array2::from_elem((1, 4), f64::NAN), Array2::zeros((1, 4)));
         let run = |a, b| module.forward(a, b, &[input(&[1], &[0], 1)]).unwrap_err().to_string();
         assert_eq!(run(&nan, &good), "layer_norm: x: not a finite number");

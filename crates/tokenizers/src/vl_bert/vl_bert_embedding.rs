@@ -114,20 +114,9 @@ fn images(inputs: &[VlBertInput]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vl_bert::EndFeature;
-
-    const CONFIG: VlBertConfig = VlBertConfig {
-        words: 5,
-        longest: 6,
-        appearance: 3,
-        waves: 1,
-        width: 4,
-        eps: 1e-12,
-        end: EndFeature::None,
-    };
 
     fn text(v: [usize; 2], g: [usize; 2], regions: usize) -> String {
-        let module = VlBertEmbedding::<f64>::new(&CONFIG, &mut Random::seed(0));
+        let module = VlBertEmbedding::<f64>::new(&VlBertConfig::SMALLEST, &mut Random::seed(0));
         let input = VlBertInput { ids: vec![1, 2], segments: vec![0, 0], regions };
         module.forward(&Array2::zeros(v), &Array2::zeros(g), &[input]).unwrap_err().to_string()
     }
@@ -142,7 +131,7 @@ mod tests {
     #[test]
     fn no_region_is_refused() {
         assert_eq!(text([0, 3], [0, 8], 0), "visual feature: v: empty");
-        let module = VlBertEmbedding::<f64>::new(&CONFIG, &mut Random::seed(0));
+        let module = VlBertEmbedding::<f64>::new(&VlBertConfig::SMALLEST, &mut Random::seed(0));
         let none = |d| Array2::zeros((0, d));
         let error = module.forward(&none(3), &none(8), &[]).unwrap_err();
         assert_eq!(error.to_string(), "visual feature: v: empty");
@@ -150,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_nan_is_refused() {
-        let module = VlBertEmbedding::<f64>::new(&CONFIG, &mut Random::seed(0));
+        let module = VlBertEmbedding::<f64>::new(&VlBertConfig::SMALLEST, &mut Random::seed(0));
         let input = VlBertInput { ids: vec![1], segments: vec![0], regions: 1 };
         let error = module.forward(&Array2::from_elem((1, 3), f64::NAN), &Array2::zeros((1, 8)), &[input]);
         assert_eq!(error.unwrap_err().to_string(), "linear: x: not a finite number");
