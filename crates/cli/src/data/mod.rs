@@ -86,8 +86,12 @@ fn list(terminal: &Terminal) -> Done {
     Ok(Code::Ok)
 }
 
-/// A name that no data set has.
+/// A name of no data set inside the program.
 fn unknown(id: &str) -> Failure {
+    if IMPORTED.iter().any(|set| set.id == id) {
+        let hint = format!("mmt data import {id} FOLDER reads a copy of yours");
+        return Failure::usage(format!("`{id}` is not inside the program")).hint(hint);
+    }
     let hint = did_you_mean(id, DATA_SETS.iter().map(|set| set.id));
     Failure::usage(format!("no data set is called `{id}`")).hint(hint)
 }

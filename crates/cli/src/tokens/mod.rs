@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(long, value_name = "STR", conflicts_with = "ehr")]
     text: Option<String>,
     /// A file with a word piece on every line, `vocab.txt`, for --text
-    #[arg(long, value_name = "FILE", requires = "text")]
+    #[arg(long, value_name = "FILE", requires = "text", conflicts_with_all = ["ehr", "image", "wav"])]
     vocab: Option<PathBuf>,
     /// A file with a visit on every line, `D01 D07 | M02`, and an empty line between patients; the codes are those of the
     /// synthetic data set `ehr`, or those of --diagnoses and --medications
@@ -40,10 +40,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["text", "ehr"])]
     image: Option<PathBuf>,
     /// Rows and columns of a patch, for --image
-    #[arg(long, value_name = "N", default_value_t = 16, requires = "image", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 16, requires = "image", conflicts_with_all = ["text", "ehr", "wav"], value_parser = clap::value_parser!(u16).range(1..))]
     patch: u16,
     /// Leave out what does not fill a patch at the right and the lower edge, for --image
-    #[arg(long, requires = "image", group = "cutting", conflicts_with = "boxes")]
+    #[arg(long, requires = "image", group = "cutting", conflicts_with_all = ["boxes", "text", "ehr", "wav"])]
     crop: bool,
     /// A file with a box on every line, `left top right bottom` in pixels and what it shows, for --image: regions instead of patches
     #[arg(long, value_name = "FILE", requires = "image", conflicts_with_all = ["patch", "text", "ehr", "wav"])]

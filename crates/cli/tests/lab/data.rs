@@ -91,6 +91,11 @@ fn unknown_sets_are_refused() {
         "error: no data set is called `digit-qa`\nhint: did you mean digits-qa, digits or digit-pairs?\n"
     );
     assert_eq!(refused(&["data", "show", "digits", "--count", "0"]).0, 2);
+    for verb in [&["data", "show", "fsdd"][..], &["data", "export", "fsdd", "--npy", "x"]] {
+        let (code, error) = refused(verb);
+        let hint = "hint: mmt data import fsdd FOLDER reads a copy of yours\n";
+        assert_eq!((code, error), (2, format!("error: `fsdd` is not inside the program\n{hint}")));
+    }
 }
 
 #[test]

@@ -269,9 +269,17 @@ fn command_lines_that_ask_for_nothing_or_for_two_things_are_refused() {
         &["tokens", "--image", "x", "--patch", "0"],
         &["tokens", "--image", "x", "--wav", "y"],
         &["tokens", "--text", "x", "--ehr", "y"],
+        &["tokens", "--image", "x", "--vocab", "y"],
+        &["tokens", "--wav", "x", "--vocab", "y"],
+        &["tokens", "--ehr", "x", "--vocab", "y"],
+        &["tokens", "--wav", "x", "--patch", "3"],
+        &["tokens", "--text", "x", "--patch", "3"],
+        &["tokens", "--ehr", "x", "--crop"],
     ] {
         let (code, error) = refused(arguments);
         assert_eq!(code, 2, "{arguments:?}: {error}");
+        // Before a file is looked for.
+        assert!(!error.contains("no such file"), "{arguments:?}: {error}");
     }
 }
 
