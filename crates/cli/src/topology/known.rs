@@ -49,7 +49,8 @@ impl Known {
     /// Reads and checks what was asked for.
     pub fn of(what: &What) -> Result<Self, Failure> {
         let named = Named::find(&what.topology);
-        let text = named.map_or(what.topology.as_str(), |named| named.text);
+        let text = named.map_or_else(|| what.topology.clone(), |named| (named.text)());
+        let text = text.as_str();
         let word = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         if named.is_none() && word {
             let names = NAMED.iter().flat_map(|named| named.used_by().chain([named.name]));

@@ -55,7 +55,7 @@ fn list(terminal: &Terminal) -> Done {
     terminal.start_only(Precision::F64, "topology")?;
     let mut cells = vec![vec!["name".to_string(), "used by".to_string()]];
     for named in NAMED {
-        let fields = json!({ "name": named.name, "text": named.text, "systems": named.systems });
+        let fields = json!({ "name": named.name, "text": (named.text)(), "systems": named.systems });
         terminal.event("topology", fields)?;
         cells.push(vec![named.name.to_string(), named.systems.to_string()]);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mmt_fusion::topology::{Cost, Shape, Timing, provenance, taxonomy};
+use mmt_fusion::topology::{Cost, Shape, Timing, ViltClass, provenance, taxonomy, vilt_class, vilt_costs};
 use mmt_report::figures::topology::topology;
 use mmt_report::{file, svg};
 use serde_json::json;
@@ -90,6 +90,7 @@ fn labels(known: &Known, terminal: &Terminal) -> Result<(), Failure> {
             "taxonomy    {stream}-stream, {timing}, position {position:.2} of {} layers (eq-3-taxonomy)",
             labels.depth
         ))?;
+        class(known, terminal)?;
     }
     let fields = json!({ "flops": flops.to_string(), "activations": activations.to_string(),
         "parameters": parameters.to_string() });
@@ -100,4 +101,21 @@ fn labels(known: &Known, terminal: &Terminal) -> Result<(), Failure> {
         grouped(activations),
         grouped(parameters)
     ))
+}
+
+/// ViLT's class of a topology of two modalities, the first of them as the picture and the second as the text.
+fn class(known: &Known, terminal: &Terminal) -> Result<(), Failure> {
+    let [a, t] = &known.topology.modalities()[..] else { return Ok(()) };
+    let costs = vilt_costs(&known.topology, &known.shapes, &known.each, (a, t), |cost| cost.flops);
+    let Ok(class) = vilt_class(costs.0, costs.1, costs.2) else { return Ok(()) };
+    let (letter, order) = match class {
+        Some(ViltClass::A) => ("a", format!("{a} > {t} > both")),
+        Some(ViltClass::B) => ("b", format!("{a} = {t} > both")),
+        Some(ViltClass::C) => ("c", format!("{a} > both > {t}")),
+        Some(ViltClass::D) => ("d", format!("both > {a} = {t}")),
+        None => ("none", "none of four orders".to_string()),
+    };
+    let fields = json!({ "letter": letter, "visual": costs.0, "textual": costs.1, "interaction": costs.2 });
+    terminal.event("class", fields)?;
+    terminal.line(format_args!("class       {letter}: layers that see {order} (eq-3-vilt-class)"))
 }

@@ -1,12 +1,12 @@
 //! Evidence for `eq-3-cost`.
 
-use mmt_fusion::topology::{Sizes, block_flops, cost, counted};
+use mmt_fusion::topology::{Sizes, block_flops, bottleneck, cost, counted};
 use mmt_golden::Cases;
 use mmt_tensor::testing::assert_printed;
 use mmt_tensor::{Ragged, Random, Real, Result, Tree};
 use ndarray::{Array1, array};
 
-use super::topology_kit::{Drawn, SMALL, bottleneck, checked, draw, one};
+use super::topology_kit::{Drawn, SMALL, checked, draw, one};
 use crate::{Property, properties};
 
 fn sizes(d: usize, f: usize) -> Sizes {

@@ -1,11 +1,11 @@
 //! Evidence for `eq-3-mem`.
 
-use mmt_fusion::topology::{Sizes, block_memory, cost, counted};
+use mmt_fusion::topology::{Sizes, block_memory, bottleneck, cost, counted};
 use mmt_golden::Cases;
 use mmt_tensor::{Ragged, Random, Real, Result};
 use ndarray::{Array1, array};
 
-use super::topology_kit::{Drawn, SMALL, bottleneck, checked, draw, one};
+use super::topology_kit::{Drawn, SMALL, checked, draw, one};
 use crate::{Property, properties};
 
 const SIZES: Sizes = Sizes { width: 4, heads: 2, hidden: 6 };

@@ -183,7 +183,7 @@ fn a_bottleneck_in_words_gives_the_bits_of_its_page(random: &mut Random) {
     let ids = ["a", "t", "af1", "tf1", "af2", "tf2"].iter().zip(&tf);
     let mut parts: Vec<(&str, Part<f64>)> = ids.map(|(id, tf)| (*id, Part::Tf(tf.clone()))).collect();
     parts.push(("f", Part::Learn(page.tokens.clone())));
-    let text = super::topology_kit::bottleneck(1, 2, 2);
+    let text = mmt_fusion::topology::bottleneck(1, 2, 2);
     let program = program(&text, parts, pair.d, pair.heads);
     let (z, tape) = page.forward(&[(&pair.a, &pair.la), (&pair.b, &pair.lb)]).unwrap();
     let dz: Vec<Array2<f64>> = z.iter().map(|z| random.uniform(z.dim(), 1.0)).collect();

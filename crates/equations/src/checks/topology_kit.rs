@@ -52,31 +52,3 @@ pub(crate) fn of<R: Real>(topology: Topology, inputs: Inputs, random: &mut Rando
         inputs.iter().map(|(m, (rows, d))| (m.clone(), random.uniform((rows.tokens(), *d), 1.0))).collect();
     Drawn { program, inputs, x }
 }
-
-/// Co-attention and self-attention of two streams, `layers` times, after stacks of each alone.
-pub(crate) fn two_streams(text: usize, picture: usize, layers: usize) -> String {
-    let alone = |m: &str, n: usize| if n == 0 { format!("In {m}") } else { format!("Tf({m}, {n}, In {m})") };
-    let mut expression = format!("Let a0 = {} in Let t0 = {} in ", alone("a", picture), alone("t", text));
-    for l in 1..=layers {
-        let k = l - 1;
-        expression += &format!("Let a{l} = Tf(as{l}, 1, Ca(ac{l}, a{k}, t{k})) in ");
-        expression += &format!("Let t{l} = Tf(ts{l}, 1, Ca(tc{l}, t{k}, a{k})) in ");
-    }
-    expression + &format!("Tuple[a{layers}, t{layers}]")
-}
-
-/// A bottleneck Transformer: layers alone, then fused layers.
-pub(crate) fn bottleneck(alone: usize, fused: usize, tokens: usize) -> String {
-    let mut text = format!(
-        "Let f0 = Learn(f, {tokens}) in Let a0 = Tf(a, {alone}, In a) in Let t0 = Tf(t, {alone}, In t) in "
-    );
-    for l in 1..=fused {
-        let k = l - 1;
-        let own = |m: &str| if k == 0 { format!("{m}0") } else { format!("Seg({m}{k}, [{m}])") };
-        for m in ["a", "t"] {
-            text += &format!("Let {m}{l} = Tf({m}f{l}, 1, Cat[{}, f{k}]) in ", own(m));
-        }
-        text += &format!("Let f{l} = Mean[Seg(a{l}, [_]), Seg(t{l}, [_])] in ");
-    }
-    text + &format!("Tuple[Seg(a{fused}, [a]), Seg(t{fused}, [t])]")
-}

@@ -1,7 +1,9 @@
 //! Errata of sections 3, 4 and 6.1 of the note: how modalities meet.
 
 use mmt_blocks::{DeadRows, Heads, Mask};
-use mmt_fusion::topology::{NAMED, Sizes, Taxonomy, Timing, block_flops, parse, shapes, taxonomy};
+use mmt_fusion::topology::{
+    NAMED, Sizes, Taxonomy, Timing, block_flops, bottleneck, parse, shapes, taxonomy,
+};
 use mmt_fusion::{
     BidirectionalAttention, Bottleneck, BottleneckLayer, CrossAttention, EarlySum, HierOneToMulti, Layout,
     Projections, Stream, SumWeights, attention_with_sums, joint_queries, paired_attention,
@@ -12,7 +14,7 @@ use ndarray::{Array2, ArrayRef2, Axis, concatenate};
 
 use super::{Erratum, Outcome, judge};
 use crate::checks::fusion_kit::{inputs, layout, test_block, test_cross, test_stream};
-use crate::checks::topology_kit::{bottleneck, one};
+use crate::checks::topology_kit::one;
 
 pub(super) const ROWS: &[Erratum] = &[
     Erratum {
@@ -149,8 +151,8 @@ fn text(error: Error) -> String {
     error.to_string()
 }
 
-fn named(name: &str) -> &'static str {
-    NAMED.iter().find(|known| known.name == name).expect("a named topology").text
+fn named(name: &str) -> String {
+    (NAMED.iter().find(|known| known.name == name).expect("a named topology").text)()
 }
 
 const SIZES: Sizes = Sizes { width: 4, heads: 2, hidden: 16 };
@@ -173,12 +175,12 @@ fn streams(expression: &str) -> (usize, usize) {
 }
 
 fn one_to_two() -> Outcome {
-    let (first, last) = streams(named("hier-m2o"));
+    let (first, last) = streams(&named("hier-m2o"));
     judge((first, last) == (1, 2), format!("{first} streams first, {last} last"))
 }
 
 fn two_to_one() -> Outcome {
-    let (m2o, o2m) = (streams(named("hier-m2o")), streams(named("hier-o2m")));
+    let (m2o, o2m) = (streams(&named("hier-m2o")), streams(&named("hier-o2m")));
     judge(m2o == (2, 1) && o2m == (1, 2), format!("streams first and last: {m2o:?}, the other one {o2m:?}"))
 }
 
@@ -324,7 +326,7 @@ fn heads_along_channels() -> Outcome {
 }
 
 fn timing(name: &str, wanted: Timing) -> Outcome {
-    let labels = labels(named(name));
+    let labels = labels(&named(name));
     judge(labels.timing == wanted, format!("{name}: {:?} interaction", labels.timing))
 }
 
@@ -337,14 +339,14 @@ fn joining_last_is_late() -> Outcome {
 }
 
 fn one_axis() -> Outcome {
-    let (cross, late) = (labels(named("cross")), labels(&bottleneck(8, 4, 4)));
+    let (cross, late) = (labels(&named("cross")), labels(&bottleneck(8, 4, 4)));
     let same = cross.timing != late.timing || cross.position() == late.position();
     let positions = format!("{} and {}", cross.position(), late.position());
     judge(same, format!("co-attention and a bottleneck interact throughout, at the positions {positions}"))
 }
 
 fn two_axes() -> Outcome {
-    let (o2m, cross) = (labels(named("hier-o2m")), labels(named("cross")));
+    let (o2m, cross) = (labels(&named("hier-o2m")), labels(&named("cross")));
     let differ = o2m.timing != cross.timing && o2m.position() == cross.position();
     judge(differ, format!("at one position, {}: {:?} and {:?}", cross.position(), o2m.timing, cross.timing))
 }

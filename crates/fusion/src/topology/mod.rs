@@ -50,7 +50,7 @@ pub use cost::{Cost, block_flops, block_memory, cost};
 pub use counted::{Counted, counted};
 pub use draw::random_topology;
 pub use kinds::{Kind, kinds};
-pub use named::{NAMED, Named};
+pub use named::{NAMED, Named, bottleneck, two_streams};
 pub use parse::{ParseError, Parsed, parse};
 pub use part::Part;
 pub use provenance::provenance;

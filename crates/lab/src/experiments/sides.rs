@@ -1,6 +1,7 @@
 //! Where the class token of `digits-qa` looks: left or right, layer by layer and question by question.
 
 use mmt_tensor::{Random, Result};
+use ndarray::Array2;
 
 use super::{Example, Figure};
 use crate::answers::best;
@@ -43,10 +44,53 @@ pub fn shares(net: &Net<f32>, count: usize, seed: u64) -> Result<Shares> {
 
 /// The weights of the left and the right half of the picture in the row of the class token; nothing where one of them is not.
 fn of_class_token(look: &Look) -> (f64, f64) {
+    weights_of_sides(look, &look.mean())
+}
+
+fn weights_of_sides(look: &Look, p: &Array2<f64>) -> (f64, f64) {
     match Look::places(&look.queries, "text").first() {
-        Some(text) if look.sees("text", "image") => sides(&look.weights(&look.mean(), text.start, "image")),
+        Some(text) if look.sees("text", "image") => sides(&look.weights(p, text.start, "image")),
         _ => (0.0, 0.0),
     }
+}
+
+/// How the class token divides its look at one picture, in one head, over the four questions: the largest difference of
+/// `left / (left + right)`, for each layer every head of every picture. NaN where it does not look at the picture.
+///
+/// # Errors
+/// Those of the net.
+pub fn divisions(net: &Net<f32>, pictures: usize, seed: u64) -> Result<Vec<Vec<f64>>> {
+    let mut random = Random::seed(seed);
+    let drawn = (0..pictures).map(|_| digits_qa::Example::draw(Part::Test, &mut random));
+    let samples = Task::of_questions::<f32>(&drawn.flat_map(asked_everything).collect::<Vec<_>>());
+    let (_, tape) = net.forward(&samples)?;
+    let mut list: Vec<Vec<f64>> = vec![];
+    for picture in 0..pictures {
+        let each = [0, 1, 2, 3].map(|q| looks(&net.program.topology, &tape.program, 4 * picture + q));
+        list.resize(each[0].len(), vec![]);
+        for (layer, list) in list.iter_mut().enumerate() {
+            let heads = 0..each[0][layer].heads.len();
+            list.extend(heads.map(|head| range(each.each_ref().map(|looks| part(&looks[layer], head)))));
+        }
+    }
+    Ok(list)
+}
+
+/// The part of the left in what one head of the class token gives to the picture.
+fn part(look: &Look, head: usize) -> f64 {
+    let (left, right) = weights_of_sides(look, &look.heads[head]);
+    left / (left + right)
+}
+
+/// From the smallest to the largest; NaN if one is.
+fn range(of: [f64; 4]) -> f64 {
+    let every = of.iter().flat_map(|a| of.iter().map(move |b| a - b));
+    every.fold(0.0, |most, d| if d > most || d.is_nan() { d } else { most })
+}
+
+/// One pair of digits with each of the four questions.
+fn asked_everything(one: digits_qa::Example) -> [digits_qa::Example; 4] {
+    Question::ALL.map(|question| digits_qa::Example { question, ..one })
 }
 
 /// The means over several nets.
@@ -75,13 +119,12 @@ pub fn examples(name: &str, net: &Net<f32>, seed: u64) -> Result<Vec<Example>> {
     let image = one.pair.image::<f64>();
     let picture: Vec<Vec<f64>> =
         image.outer_iter().map(|row| row.iter().copied().collect::<Vec<_>>()).collect();
-    Question::ALL
+    asked_everything(one)
         .iter()
-        .map(|&question| {
-            let example = digits_qa::Example { question, ..one };
-            let samples = Task::of_questions::<f32>(&[example]);
+        .map(|example| {
+            let samples = Task::of_questions::<f32>(&[*example]);
             let (scores, tape) = net.forward(&samples)?;
-            let words = std::iter::once(CLS).chain(question.text().split_whitespace());
+            let words = std::iter::once(CLS).chain(example.question.text().split_whitespace());
             Ok(Example {
                 name: name.to_string(),
                 picture: picture.clone(),
@@ -92,4 +135,35 @@ pub fn examples(name: &str, net: &Net<f32>, seed: u64) -> Result<Vec<Example>> {
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::SIZES;
+    use crate::net::known::read;
+
+    fn untrained(topology: &str) -> Net<f32> {
+        let task = Task::DigitsQa;
+        let inputs = task.draw::<f32>(2, Part::Train, &mut Random::seed(1)).shapes(task, SIZES.width);
+        let known = read(topology, task, &inputs, &SIZES).unwrap();
+        Net::new(task, known.topology, SIZES, &inputs, &mut Random::seed(2)).unwrap()
+    }
+
+    /// What is proved of the first layer and of no other one: the class token and the patches know nothing of the question yet.
+    #[test]
+    fn only_the_first_layer_divides_its_look_the_same_for_every_question() {
+        let layers = divisions(&untrained("early-concat"), 10, 3).unwrap();
+        assert_eq!(layers.iter().map(Vec::len).collect::<Vec<_>>(), [40, 40]);
+        assert!(layers[0].iter().all(|d| *d < 1e-6), "{:?}", layers[0]);
+        assert!(layers[1].iter().filter(|d| **d > 1e-3).count() > 20, "{:?}", layers[1]);
+    }
+
+    #[test]
+    fn who_does_not_look_at_the_picture_divides_nothing() {
+        let layers = divisions(&untrained("late"), 2, 3).unwrap();
+        assert!(layers.iter().flatten().all(|d| d.is_nan()), "{layers:?}");
+        assert!(range([0.0, 0.1, f64::NAN, 0.2]).is_nan() && range([f64::NAN, 0.1, 0.2, 0.2]).is_nan());
+        assert!((range([0.3, 0.1, 0.2, 0.4]) - 0.3).abs() < 1e-12);
+    }
 }
