@@ -79,8 +79,8 @@ fn looks(example: &Example) -> Vec<Drawing> {
         return vec![];
     };
     let question = example.words[1..].join(" ");
-    let right = if example.answered == example.answer { "right" } else { "wrong" };
-    let said = format!("{}: {question}? {} ({right})", example.name, example.answered);
+    let verdict = if example.answered == example.answer { "correct" } else { "wrong" };
+    let said = format!("{}: {question}? {}, {verdict}", example.name, example.answered);
     let svg = heads(&example.picture, last, &said);
     let matrix = matrix(&example.words, last, "words over patches, mean of the heads");
     vec![
