@@ -290,6 +290,24 @@ fn topologies_are_shown_checked_and_refused_where_the_mistake_is() {
     {
         assert!(out.contains(part), "{part} is missing in\n{out}");
     }
+    let classes = [
+        ("CLIP", "class       (b), operations of a = t > both (eq-3-vilt-class)"),
+        ("ViLT", "class       (d), operations of both > a = t (eq-3-vilt-class)"),
+        ("ViLBERT", "class       none of ViLT's four (eq-3-vilt-class)"),
+        (
+            "Tuple[Tf(1, 9, In a), Tf(2, 3, In t)]",
+            "class       (a), operations of a > t > both (eq-3-vilt-class)",
+        ),
+        (
+            "Tuple[Tf(1, 9, In a), Ca(2, In t, In a)]",
+            "class       (c), operations of a > both > t (eq-3-vilt-class)",
+        ),
+    ];
+    for (topology, class) in classes {
+        let out = shown(&["topology", "show", topology]);
+        assert!(out.lines().any(|line| line == class), "{topology}:\n{out}");
+    }
+    assert!(!shown(&["topology", "show", "TriBERT"]).contains("class"));
     assert!(shown(&["topology", "check", "irene"]).contains('✓'));
     assert!(shown(&["topology", "cost", "bottleneck"]).contains(" all "));
     assert!(shown(&["topology"]).contains("early-concat"));

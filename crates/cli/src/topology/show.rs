@@ -108,14 +108,15 @@ fn class(known: &Known, terminal: &Terminal) -> Result<(), Failure> {
     let [a, t] = &known.topology.modalities()[..] else { return Ok(()) };
     let costs = vilt_costs(&known.topology, &known.shapes, &known.each, (a, t), |cost| cost.flops);
     let Ok(class) = vilt_class(costs.0, costs.1, costs.2) else { return Ok(()) };
-    let (letter, order) = match class {
-        Some(ViltClass::A) => ("a", format!("{a} > {t} > both")),
-        Some(ViltClass::B) => ("b", format!("{a} = {t} > both")),
-        Some(ViltClass::C) => ("c", format!("{a} > both > {t}")),
-        Some(ViltClass::D) => ("d", format!("both > {a} = {t}")),
-        None => ("none", "none of four orders".to_string()),
+    let said = match class {
+        Some(ViltClass::A) => format!("(a), operations of {a} > {t} > both"),
+        Some(ViltClass::B) => format!("(b), operations of {a} = {t} > both"),
+        Some(ViltClass::C) => format!("(c), operations of {a} > both > {t}"),
+        Some(ViltClass::D) => format!("(d), operations of both > {a} = {t}"),
+        None => "none of ViLT's four".to_string(),
     };
+    let letter = class.map(|class| format!("{class:?}").to_lowercase());
     let fields = json!({ "letter": letter, "visual": costs.0, "textual": costs.1, "interaction": costs.2 });
     terminal.event("class", fields)?;
-    terminal.line(format_args!("class       {letter}: layers that see {order} (eq-3-vilt-class)"))
+    terminal.line(format_args!("class       {said} (eq-3-vilt-class)"))
 }
