@@ -1,12 +1,12 @@
 //! Fingerprints of what a file says, whatever the order of its header.
 
-use sha2::{Digest, Sha256};
+use hmac_sha256::Hash;
 
 use crate::file::Data;
 
 /// SHA-256.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
+    Hash::hash(bytes)
 }
 
 /// `sha256:` and 64 digits.
@@ -16,7 +16,7 @@ pub fn text(digest: [u8; 32]) -> String {
 
 /// Of an array: name, type, rank, sizes and bytes, numbers as 64 bits, the lowest byte first.
 pub fn of_array(name: &str, data: &Data) -> [u8; 32] {
-    let mut hash = Sha256::new();
+    let mut hash = Hash::new();
     hash.update(name.as_bytes());
     hash.update([0]);
     hash.update(data.dtype().as_bytes());
@@ -24,7 +24,7 @@ pub fn of_array(name: &str, data: &Data) -> [u8; 32] {
     hash.update((data.shape().len() as u64).to_le_bytes());
     data.shape().iter().for_each(|size| hash.update((*size as u64).to_le_bytes()));
     hash.update(data.bytes());
-    hash.finalize().into()
+    hash.finalize()
 }
 
 /// Of several things in any order: of their sorted digests.
@@ -51,10 +51,33 @@ pub fn parse(text: &str) -> Option<[u8; 32]> {
 mod tests {
     use super::*;
 
+    /// The empty message and the examples of FIPS 180-2, appendix B: nothing, one block, two blocks, a million letters.
     #[test]
-    fn digests_are_those_of_the_standard_and_are_read_again() {
+    fn digests_are_those_of_the_standard() {
+        let digest = |bytes: &[u8]| text(sha256(bytes)).split_off("sha256:".len());
+        assert_eq!(digest(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(digest(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        let two = b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+        assert_eq!(digest(two), "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+        let million = [b'a'; 1_000_000];
+        assert_eq!(digest(&million), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+    }
+
+    /// Like [`of_array`], which hands its parts over one by one.
+    #[test]
+    fn a_message_in_parts_has_the_digest_of_the_whole() {
+        let message: Vec<u8> = (0..200).collect();
+        for cut in 0..message.len() {
+            let mut hash = Hash::new();
+            hash.update(&message[..cut]);
+            hash.update(&message[cut..]);
+            assert_eq!(hash.finalize(), sha256(&message), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn digests_are_read_again() {
         let abc = text(sha256(b"abc"));
-        assert_eq!(abc, "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(parse(&abc), Some(sha256(b"abc")));
         assert_eq!(parse("sha256:ba"), None);
         assert_eq!(parse(&abc.replace("ba78", "+a78")).map(text), None);
