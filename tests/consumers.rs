@@ -130,6 +130,43 @@ for bad in [whole[:5], whole[:40], whole[:-1], struct.pack("<Q", 1 << 62) + whol
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
 }
 
+/// A manifest or a file that was changed is not the bundle.
+#[test]
+fn python_refuses_a_bundle_that_was_changed() {
+    if !has("python_refuses_a_bundle_that_was_changed", "numpy") {
+        return;
+    }
+    let script = r#"
+import mmt_golden as g, os, shutil, sys, tempfile
+copy = os.path.join(tempfile.mkdtemp(), "bundle")
+shutil.copytree(sys.argv[1], copy)
+def refused(name, change, why):
+    path = os.path.join(copy, name)
+    good = open(path, "rb").read()
+    bad = change(good)
+    assert bad != good
+    open(path, "wb").write(bad)
+    try:
+        list(g.load(copy, case="softmax.rows.normal"))
+    except ValueError as e:
+        assert why in str(e) and "
+" not in str(e), e
+    else:
+        sys.exit(f"{name}: {why}")
+    open(path, "wb").write(good)
+assert len(list(g.load(copy, case="softmax.rows.normal"))) == 1
+refused("manifest.json", lambda b: b.replace(b'"required_at":"L0"', b'"required_at":"L5"', 1), "digest of the manifest")
+refused("manifest.json", lambda b: b.replace(b'"strong"', b'"weak"', 1), "digest of the manifest")
+refused("manifest.json", lambda b: b.replace(b'"digest_manifest": "sha256:', b'"digest_manifest": "sha2', 1), "digest of the manifest")
+file = "ops/softmax.rows.normal.safetensors"
+refused(file, lambda b: b[:-1] + bytes([b[-1] ^ 1]), "hash")
+refused(file, lambda b: b + b"0", "bytes, the manifest says")
+shutil.rmtree(os.path.dirname(copy))
+"#;
+    let out = python().args(["-c", script]).arg(bundle()).output().expect("Python runs");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
 #[test]
 fn formulas_with_200_bits_give_the_same_bits() {
     if !has("formulas_with_200_bits_give_the_same_bits", "mpmath, numpy, safetensors") {

@@ -32,19 +32,22 @@ DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", 
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-def read(path):
-    """The arrays of a safetensors file by name; BF16 becomes float32."""
-    size = os.path.getsize(path)
+def read(path, size=None, sha256=None):
+    """The arrays of a safetensors file by name; BF16 becomes float32. With a size and a hash: of this file and no other."""
     with open(path, "rb") as file:
-        start = file.read(8)
-        if len(start) < 8:
-            raise ValueError(f"{path}: too short for a header")
-        (length,) = struct.unpack("<Q", start)
-        if length > size - 8:
-            raise ValueError(f"{path}: a header of {length} bytes in a file of {size}")
-        text, body = file.read(length), file.read()
+        data = file.read()
+    if size is not None and len(data) != size:
+        raise ValueError(f"{path}: {len(data)} bytes, the manifest says {size}")
+    if sha256 is not None and f"sha256:{hashlib.sha256(data).hexdigest()}" != sha256:
+        raise ValueError(f"{path}: not the file of which the manifest has the hash")
+    if len(data) < 8:
+        raise ValueError(f"{path}: too short for a header")
+    (length,) = struct.unpack("<Q", data[:8])
+    if length > len(data) - 8:
+        raise ValueError(f"{path}: a header of {length} bytes in a file of {len(data)}")
+    body = memoryview(data)[8 + length :]
     try:
-        header = json.loads(text, object_pairs_hook=unique)
+        header = json.loads(data[8 : 8 + length], object_pairs_hook=unique)
         header.pop("__metadata__", None)
         return {name: array(name, info, body) for name, info in whole(header, len(body))}
     except (KeyError, TypeError, AttributeError) as error:
@@ -125,7 +128,8 @@ class Case:
         self.entry, self.profile, self.layout = entry, profile, layout
         self.id, self.op, self.config = entry["id"], entry["op"], entry["config"]
         self.path = os.path.join(folder, entry["file"])
-        arrays = {key[5:]: array for key, array in read(self.path).items() if key.startswith("main/")}
+        found = read(self.path, entry["bytes"], entry["sha256"])
+        arrays = {key[5:]: array for key, array in found.items() if key.startswith("main/")}
         self.tolerances = {key: array for key, array in arrays.items() if key.startswith("tol/")}
         self.arrays = {key: array for key, array in arrays.items() if not key.startswith("tol/")}
 
@@ -325,11 +329,16 @@ class Report:
 
 
 def manifest(folder):
-    """The manifest of a bundle, of a version that this file reads."""
-    with open(os.path.join(folder, "manifest.json"), encoding="utf-8") as file:
-        m = json.load(file)
+    """The manifest of a bundle, of a version that this file reads, if its digest is that of its text."""
+    with open(os.path.join(folder, "manifest.json"), "rb") as file:
+        text = file.read()
+    m = json.loads(text)
     if m.get("schema") != "mmt-golden/1":
         raise ValueError(f"{folder}: schema {m.get('schema')!r}, known is mmt-golden/1")
+    said = str(m.get("digest_manifest", ""))
+    plain = text.replace(said.encode(), b"sha256:" + b"0" * 64) if len(said) == 71 else text
+    if f"sha256:{hashlib.sha256(plain).hexdigest()}" != said:
+        raise ValueError(f"{folder}: the digest of the manifest is not that of its text")
     for entry in m["cases"]:
         if entry["file"].startswith("/") or ".." in entry["file"]:
             raise ValueError(f"{folder}: a file outside the bundle: {entry['file']}")

@@ -9,6 +9,7 @@ use std::process::Output;
 
 use common::{folder, mmt, refused, shown, text};
 use mmt_golden::file::{self, Data};
+use mmt_golden::manifest::sealed;
 use ndarray::ArrayD;
 
 /// The case that most tests are about.
@@ -237,7 +238,8 @@ fn copied(name: &str, change: impl FnOnce(&Path, &mut serde_json::Value)) -> Pat
     let (truth, tolerances) = (hash("digest_truth"), hash("digest_tol"));
     (manifest["digest_truth"], manifest["digest_tol"]) = (truth.into(), tolerances.into());
     change(&copy, &mut manifest);
-    fs::write(copy.join("manifest.json"), manifest.to_string()).unwrap();
+    let said = manifest["digest_manifest"].as_str().unwrap();
+    fs::write(copy.join("manifest.json"), sealed(&manifest.to_string(), said)).unwrap();
     copy
 }
 
@@ -247,13 +249,23 @@ fn a_bundle_is_verified_or_refused() {
     assert!(shown(&words("verify", &[&good], &[])).contains("1 cases verified"));
     fs::remove_dir_all(good).unwrap();
     type Change = fn(&Path, &mut serde_json::Value);
-    let changes: [(&str, Change, &str); 9] = [
+    let changes: [(&str, Change, &str); 11] = [
         ("version", |_, m| m["version"] = "2.0.0".into(), "version 2.0.0"),
         ("schema", |_, m| m["schema"] = "mmt-golden/9".into(), "mmt-golden/9"),
         ("digest", |_, m| m["digest_truth"] = m["digest_tol"].clone(), "its digest is not that of its cases"),
         ("outside", |_, m| m["cases"][0]["file"] = "../x.safetensors".into(), "is not the name of a file"),
         ("field", |_, m| m["cases"][0]["more"] = 1.into(), "unknown field"),
         ("bytes", |_, m| m["cases"][0]["bytes"] = 7.into(), "the manifest says 7"),
+        (
+            "level",
+            |_, m| m["cases"][0]["tensors"][0]["required_at"] = "L9".into(),
+            "`main/in/x`: `L9` is none of never, L0,",
+        ),
+        (
+            "class",
+            |_, m| m["cases"][0]["tensors"][0]["class"] = "mine".into(),
+            "`main/in/x`: `mine` is none of input,",
+        ),
         (
             "shape",
             |_, m| m["cases"][0]["tensors"][0]["shape"] = serde_json::json!([9, 5]),
@@ -282,6 +294,33 @@ fn a_bundle_is_verified_or_refused() {
         // Arrays that are not those of the catalogue are refused before the file is read.
         assert_eq!(refused(&words("score", &[&folder], &[])).0, 3, "{name}");
         assert_eq!(check_in(&folder, &bundle()).0, 3, "{name}");
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
+
+/// What decides whether an answer passes cannot be changed unseen: not in the files, and not in the manifest.
+#[test]
+fn words_and_numbers_of_a_manifest_that_were_changed_are_seen() {
+    for (i, (from, to)) in [
+        (r#""required_at":"L0""#, r#""required_at":"never""#),
+        (r#""rms_sigma":"#, r#""rms_sigma":1"#),
+        (r#""power":"strong""#, r#""power":"weak""#),
+        (r#""tier":"smoke""#, r#""tier":"core""#),
+        (r#""digest_manifest":"sha256:"#, r#""digest_manifest":"sha257:"#),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let folder = copied(&format!("golden-words-{i}"), |_, _| ());
+        let path = folder.join("manifest.json");
+        let good = fs::read_to_string(&path).unwrap();
+        assert!(good.contains(from), "{from}");
+        fs::write(&path, good.replacen(from, to, 1)).unwrap();
+        for verb in ["verify", "list"] {
+            let (code, said) = refused(&words(verb, &[&folder], &[]));
+            assert!(code == 3 && said.contains("the digest of the manifest"), "{to} {code} {said}");
+        }
+        assert_eq!(check_in(&folder, &bundle()).0, 3, "{to}");
         fs::remove_dir_all(folder).unwrap();
     }
 }
@@ -356,7 +395,12 @@ fn commands_answer_refuse_crash_or_take_too_long() {
     let (code, said) = run(&["cp", "{case}", "{out}"], &[]);
     assert!(code == 0 && said.contains("1 of 1"), "{said}");
     let (code, said) = run(&["sh", "-c", "exit 77"], &[]);
-    assert!(code == 0 && said.contains("1 skipped"), "{said}");
+    assert!(code == 6 && said.contains("nothing was tested: 1 cases skipped, 0 without"), "{said}");
+    let (code, said) = run(&["true"], &["--allow-missing"]);
+    assert!(code == 6 && said.contains("nothing was tested: 0 cases skipped, 1 without"), "{said}");
+    let some = ["sh", "-c", "case {id} in act.*) cp {case} {out};; *) exit 77;; esac"];
+    let (code, said) = ended(&words("run", &[&bundle], &[&["--level", "L1", "--"][..], &some].concat()));
+    assert!(code == 0 && said.contains(" skipped"), "{said}");
     let (code, said) = run(&["sh", "-c", "exit 9"], &[]);
     assert!(code == 5 && said.contains("CRASHED"), "{said}");
     let (code, said) = run(&["sleep", "9"], &["--timeout", "0"]);
@@ -369,32 +413,96 @@ fn commands_answer_refuse_crash_or_take_too_long() {
     assert!(code == 5 && said.contains("/nowhere/at/all"), "{said}");
 }
 
+/// Ctrl-C ends a run, and nothing of it is left.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_leaves_nothing_behind() {
+    let place = folder("golden-interrupted");
+    fs::create_dir_all(&place).unwrap();
+    let rest = ["--case", CASE, "--", "sh", "-c", "touch started; exec sleep 60"];
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mmt"));
+    command.args(words("run", &[&bundle()], &rest)).current_dir(&place).env("TMPDIR", &place);
+    let child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    while !place.join("started").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let out = child.wait_with_output().unwrap();
+    let said = text(&out.stderr);
+    assert!(out.status.code() == Some(4) && said.contains("interrupted after 0 of 1 cases"), "{said}");
+    assert_eq!(fs::read_dir(&place).unwrap().count(), 1, "only what the command wrote itself");
+    fs::remove_dir_all(place).unwrap();
+}
+
+/// An empty answer with nothing of the case in it, and one that skips everything, are no success.
+#[test]
+fn where_nothing_is_compared_nothing_passes() {
+    let got = folder("golden-empty");
+    fs::create_dir_all(&got).unwrap();
+    let (code, said) = check(&got, &["--allow-missing"]);
+    assert!(code == 6 && said.contains("nothing was tested: 0 cases skipped, "), "{code} {said}");
+    let foreign = Data::F64(ArrayD::from_elem(vec![1], 0.0));
+    file::write(&got.join(format!("{CASE}.safetensors")), &[("y".to_string(), foreign)].into()).unwrap();
+    let (code, said) = check(&got, &["--allow-missing"]);
+    assert!(code == 6 && said.contains("nothing was tested"), "{code} {said}");
+    assert_eq!(check(&got, &["--allow-missing", "--report", "json"]).0, 6);
+    fs::remove_dir_all(got).unwrap();
+}
+
 #[test]
 fn a_planted_bug_is_named() {
     let bundle = bundle();
     let case = "linear.affine.normal";
-    let arrays = arrays(case);
-    let given = arrays.iter().filter_map(|(key, data)| {
+    let right = arrays(case);
+    let given = right.iter().filter_map(|(key, data)| {
         let (key, Data::F64(a)) = (key.strip_prefix("main/")?, data) else { return None };
         let tensor = mmt_buggy::Tensor::f64(a.shape(), a.iter().copied().collect());
         ["in/", "param/", "cot/"].iter().any(|s| key.starts_with(s)).then(|| (key.to_string(), tensor))
     });
-    let settings = serde_json::json!({"bias": true});
-    let wrong = mmt_buggy::run("linear", &settings, &given.collect(), Some("bias_twice")).unwrap();
+    let (settings, given) = (serde_json::json!({"bias": true}), given.collect());
+    let wrong = mmt_buggy::run("linear", &settings, &given, Some("bias_twice")).unwrap();
     let got = folder("golden-planted");
     fs::create_dir_all(&got).unwrap();
-    let real = |(key, x): (String, mmt_buggy::Tensor)| match x.data {
+    let real = |(key, x): (&String, &mmt_buggy::Tensor)| match &x.data {
         mmt_buggy::Data::F64(list) => {
-            (format!("main/{key}"), Data::F64(ArrayD::from_shape_vec(x.shape, list).unwrap()))
+            let array = ArrayD::from_shape_vec(x.shape.clone(), list.clone()).unwrap();
+            (format!("main/{key}"), Data::F64(array))
         }
         _ => panic!("numbers"),
     };
     let path = got.join(format!("{case}.safetensors"));
-    file::write(&path, &wrong.into_iter().map(real).collect()).unwrap();
+    file::write(&path, &wrong.iter().map(real).collect()).unwrap();
     let (code, said) = ended(&words("explain", &[&bundle], &[case, "--got", path.to_str().unwrap()]));
     assert!(code == 1 && said.contains("bug 'bias_twice'"), "{said}");
     let (code, said) = check(&got, &["--case", case, "--explain"]);
     assert!(code == 1 && said.contains("matches bug 'bias_twice'"), "{said}");
+    let explained = |rest: &[&str]| {
+        let rest = [&[case, "--got", path.to_str().unwrap()], rest].concat();
+        ended(&words("explain", &[&bundle], &rest))
+    };
+    let (_, said) = explained(&["--json"]);
+    for told in
+        [r#""bug":"bias_twice""#, r#""part":"all""#, r#""first_divergence":"main/out/y""#, r#""n_bad":"#]
+    {
+        assert!(said.contains(told), "{told} {said}");
+    }
+    // A wrong forward with a backward that is right, or wrong in another way.
+    let forward = |key: &String| key.starts_with("main/out");
+    let mut mixed = right.clone();
+    mixed.retain(|key, _| key.starts_with("main/out") || key.starts_with("main/grad"));
+    mixed.extend(wrong.iter().map(real).filter(|(key, _)| forward(key)));
+    *numbers(&mut mixed, "main/grad_in/x") *= 3.0;
+    file::write(&path, &mixed).unwrap();
+    let (code, said) = explained(&[]);
+    assert!(code == 1 && said.contains("the forward alone matches bug 'bias_twice'"), "{said}");
+    let bwd = mmt_buggy::run("linear", &settings, &given, Some("bwd_bias_mean")).unwrap();
+    mixed.extend(bwd.iter().map(real));
+    *numbers(&mut mixed, "main/grad_in/x") *= 3.0;
+    mixed.remove("main/grad_param/weight");
+    file::write(&path, &mixed).unwrap();
+    let (code, said) = explained(&[]);
+    assert!(code == 1 && said.contains("main/grad_param/bias alone matches bug 'bwd_bias_mean'"), "{said}");
     // An answer with nothing of the case in it is none.
     let foreign = Data::F64(ArrayD::from_elem(vec![1], 0.0));
     file::write(&path, &[("y".to_string(), foreign)].into()).unwrap();

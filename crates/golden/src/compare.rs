@@ -9,7 +9,7 @@ use crate::bundle::tolerance_of;
 use crate::entry::{CaseEntry, TensorEntry};
 use crate::file::{Data, Tensors};
 use crate::hints::hints;
-pub use crate::outcome::{CaseReport, Match, Status, TensorReport, Verdict};
+pub use crate::outcome::{CaseReport, Match, Part, Status, TensorReport, Verdict};
 use crate::tolerance::{KAPPA_RMS, MANY, power, u_store};
 
 /// What is compared, and what has to be there.
@@ -138,8 +138,10 @@ pub fn judge(key: &str, (x, y, tol): Compared, profile: Profile, rms_sigma: f64)
         let error = if same { 0.0 } else { (x - y).abs() };
         let score = if error.is_nan() { f64::INFINITY } else { error / tol };
         squares += (error - u * y.abs()).max(0.0).powi(2);
-        report.max_abs = report.max_abs.max(error);
-        report.max_ulp = report.max_ulp.max(error / unit(y, profile));
+        // No number is further away than any number.
+        let far = if error.is_nan() { f64::INFINITY } else { error };
+        report.max_abs = report.max_abs.max(far);
+        report.max_ulp = report.max_ulp.max(far / unit(y, profile));
         if y.abs() > tol {
             report.max_rel = report.max_rel.max(error / y.abs());
         }

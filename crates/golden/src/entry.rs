@@ -76,14 +76,7 @@ impl CaseEntry {
             let file = self.file.replace(char::is_control, "?");
             return Err(format!("`{id}`: `{file}` is not the name of a file of the bundle"));
         }
-        for tensor in &self.tensors {
-            let known = tensor.key.split('/').nth(1).is_some_and(|s| SECTIONS.contains(&s));
-            if !known {
-                let key = tensor.key.replace(char::is_control, "?");
-                return Err(format!("`{id}`: `{key}` is not the name of an array"));
-            }
-        }
-        Ok(())
+        self.tensors.iter().try_for_each(TensorEntry::check).map_err(|why| format!("`{id}`: {why}"))
     }
 
     /// The array of a key.
@@ -96,7 +89,38 @@ impl CaseEntry {
 const SECTIONS: [&str; 11] =
     ["in", "param", "buf", "cot", "out", "loss", "act", "grad_in", "grad_param", "grad_act", "opt"];
 
+/// When an array has to be there.
+const LEVELS: [&str; 7] = ["never", "L0", "L1", "L2", "L3", "L4", "L5"];
+
+/// What an array is.
+const CLASSES: [&str; 4] = ["input", "float", "exact", "noise"];
+
 impl TensorEntry {
+    /// Words that no reader knows would leave an array unasked for.
+    fn check(&self) -> Result<(), String> {
+        let key = self.key.replace(char::is_control, "?");
+        let word = |word: &str, known: &[&str]| match known.contains(&word) {
+            true => Ok(()),
+            false => Err(format!(
+                "`{key}`: `{}` is none of {}",
+                word.replace(char::is_control, "?"),
+                known.join(", ")
+            )),
+        };
+        if !SECTIONS.contains(&self.section()) {
+            return Err(format!("`{key}` is not the name of an array"));
+        }
+        word(&self.required_at, &LEVELS)?;
+        word(&self.class, &CLASSES)?;
+        for profile in self.profiles.values() {
+            word(&profile.power, &["strong", "weak"])?;
+            if profile.rms_sigma < 0.0 {
+                return Err(format!("`{key}`: a deviation of {}", profile.rms_sigma));
+            }
+        }
+        Ok(())
+    }
+
     /// `in`, `out`, ..
     pub fn section(&self) -> &str {
         self.key.split('/').nth(1).unwrap_or("")

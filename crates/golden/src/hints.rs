@@ -1,10 +1,10 @@
 //! What a wrong array looks like, the cheapest questions first.
 
 use ndarray::{ArrayD, Axis, Dimension, IxDyn};
-use serde_json::Value;
 
 use crate::compare::Compared;
 use crate::entry::{CaseEntry, TensorEntry};
+use crate::factors::factor;
 use crate::file::Tensors;
 
 /// What can be said about an array that is outside its tolerance.
@@ -37,7 +37,7 @@ pub fn hints(case: &CaseEntry, entry: &TensorEntry, compared: Compared, truth: &
 }
 
 /// Whether all of `z` is within the tolerance of `y`.
-fn fits(z: &ArrayD<f64>, y: &ArrayD<f64>, tol: &ArrayD<f64>) -> bool {
+pub fn fits(z: &ArrayD<f64>, y: &ArrayD<f64>, tol: &ArrayD<f64>) -> bool {
     z.shape() == y.shape() && z.iter().zip(y).zip(tol).all(|((z, y), tol)| (z - y).abs() <= *tol)
 }
 
@@ -100,67 +100,6 @@ fn order(axes: usize, a: usize, b: usize) -> IxDyn {
 fn widest(tol: &ArrayD<f64>) -> ArrayD<f64> {
     let largest = tol.iter().fold(0.0f64, |m, &t| m.max(t));
     tol.mapv(|_| largest)
-}
-
-/// A factor that explains everything, by its name among the settings.
-fn factor(case: &CaseEntry, entry: &TensorEntry, (x, y, tol): Compared) -> Option<String> {
-    let pairs = || x.iter().zip(y);
-    let (xy, yy) = pairs().fold((0.0, 0.0), |(xy, yy), (x, y)| (xy + x * y, yy + y * y));
-    let c = xy / yy;
-    if !c.is_finite() || c == 0.0 || (c - 1.0).abs() < 1e-9 {
-        return None;
-    }
-    let explained = pairs().zip(tol).all(|((x, y), tol)| (x - c * y).abs() <= tol * c.abs().max(1.0) * 4.0);
-    if !explained {
-        return None;
-    }
-    let near = |named: f64| (c / named - 1.0).abs() < 0.004;
-    let name = names(case, entry).into_iter().find(|(value, _)| near(*value));
-    let name = name.map_or(String::new(), |(_, name)| format!(" = {name}"));
-    Some(format!("{c:.4} x want{name}"))
-}
-
-/// Numbers that programs forget or take twice, with what they are.
-fn names(case: &CaseEntry, entry: &TensorEntry) -> Vec<(f64, String)> {
-    let setting = |name: &str| case.config.get(name).and_then(Value::as_f64);
-    let mut list: Vec<(f64, String)> = vec![];
-    let mut both = |value: f64, name: &str| {
-        list.push((value, name.to_string()));
-        list.push((1.0 / value, format!("1/{name}")));
-    };
-    let heads = setting("heads");
-    let d_head = setting("head_dim").or_else(|| Some(width(case)? / heads?));
-    if let Some(d) = d_head {
-        both(d.sqrt(), "sqrt(d_head)");
-        both(d, "d_head");
-    }
-    if let Some(h) = heads {
-        both(h.sqrt(), "sqrt(heads)");
-        both(h, "heads");
-    }
-    if let Some(t) = setting("temperature") {
-        both(t, "temperature");
-        both(t * t, "temperature^2");
-    }
-    if let Some(p) = setting("p") {
-        both(1.0 - p, "(1 - p)");
-    }
-    both(std::f64::consts::LN_2, "ln 2");
-    let inputs = case.tensors.iter().filter(|t| t.section() == "in").chain([entry]);
-    for (axis, n) in inputs.flat_map(|t| t.shape.iter().copied().enumerate()) {
-        let n = n as f64;
-        if n > 1.0 {
-            both(n, &format!("{n} (the size of axis {axis})"));
-            both(n / (n - 1.0), "n/(n - 1)");
-        }
-    }
-    both(2.0, "2");
-    list
-}
-
-fn width(case: &CaseEntry) -> Option<f64> {
-    let named = case.config.get("width").and_then(Value::as_f64);
-    named.or_else(|| case.tensor("main/in/x")?.shape.last().map(|&d| d as f64))
 }
 
 /// The same number too much along every row.
@@ -243,6 +182,8 @@ mod tests {
         assert_eq!(first(y.t().to_owned()), "axes 0 and 1 are exchanged");
         assert_eq!(first(&y * 8f64.sqrt()), "2.8284 x want = sqrt(d_head)");
         assert_eq!(first(&y / 3.0), "0.3333 x want = 1/heads");
+        assert_eq!(first(&y * 0.75), "0.7500 x want = (n - 1)/n for n = 4");
+        assert_eq!(first(&y * 1.00001), "everything is off by a share of 1.0e-5");
         assert_eq!(first(y.select(Axis(0), &[2, 0, 1])), "everything is one place later along axis 0");
         assert_eq!(first(&y + 0.5), "every row is off by a number of its own");
     }

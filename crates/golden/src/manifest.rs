@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::digest;
 pub use crate::entry::{CaseEntry, TensorEntry, TensorProfile};
 use crate::file::{Malformed, json_error};
 
@@ -28,6 +29,8 @@ pub struct Manifest {
     pub digest_truth: String,
     /// Of all tolerances.
     pub digest_tol: String,
+    /// Of the text of the manifest: of its bytes, with zeros in place of these 64 digits.
+    pub digest_manifest: String,
     /// Its size: `"smoke"`, `"core"`, ..
     pub tier: String,
     /// The part of it that is here: `"2/3"`; nothing if it is all.
@@ -95,6 +98,9 @@ impl Manifest {
         }
         let manifest: Manifest = serde_json::from_str(text).map_err(|e| json_error(text, &e, 0))?;
         manifest.check().map_err(wrong)?;
+        if digest_of(text, &manifest.digest_manifest) != Some(manifest.digest_manifest.clone()) {
+            return Err(wrong("the digest of the manifest is not that of its text".to_string()));
+        }
         Ok(manifest)
     }
 
@@ -107,8 +113,12 @@ impl Manifest {
         self.cases.iter().try_for_each(CaseEntry::check)
     }
 
-    /// The text of the manifest: a line for every array.
+    /// The text of the manifest, a line for every array, with its digest.
     pub fn text(&self) -> String {
+        sealed(&self.lines(), &self.digest_manifest)
+    }
+
+    fn lines(&self) -> String {
         let mut text = String::new();
         let head = serde_json::to_value(Manifest { cases: vec![], ..self.clone() }).unwrap_or_default();
         text.push_str("{\n");
@@ -129,6 +139,22 @@ impl Manifest {
         text.push_str("\n ]\n}\n");
         text
     }
+}
+
+/// The digest of a manifest that is not written yet.
+pub fn unsealed() -> String {
+    format!("sha256:{}", "0".repeat(64))
+}
+
+/// The text of a manifest that says `said` of itself with its true digest in that place.
+pub fn sealed(text: &str, said: &str) -> String {
+    digest_of(text, said).map_or(text.to_string(), |digest| text.replace(said, &digest))
+}
+
+/// The digest of a text with zeros in place of the digits of `said`; nothing if that is no digest.
+fn digest_of(text: &str, said: &str) -> Option<String> {
+    digest::parse(said)?;
+    Some(digest::text(digest::sha256(text.replace(said, &unsealed()).as_bytes())))
 }
 
 /// A value as one line of JSON.

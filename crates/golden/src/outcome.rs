@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::entry::CaseEntry;
+pub use crate::matched::{Match, Part};
 
 /// How an array came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -68,7 +69,7 @@ pub struct TensorReport {
 }
 
 /// JSON has no infinity and no NaN: they are words.
-fn number<S: serde::Serializer>(x: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn number<S: serde::Serializer>(x: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     if x.is_finite() { serializer.serialize_f64(*x) } else { serializer.serialize_str(&x.to_string()) }
 }
 
@@ -131,18 +132,6 @@ pub struct CaseReport {
     pub tensors: Vec<TensorReport>,
 }
 
-/// A bug whose answer was found in that of a program.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Match {
-    /// Its name in the catalogue.
-    pub bug: String,
-    /// What it does.
-    pub text: String,
-    /// How far the answer is from that of the bug.
-    #[serde(serialize_with = "number")]
-    pub score: f64,
-}
-
 impl CaseReport {
     /// A case without an answer.
     pub fn without(case: &CaseEntry, status: Verdict, note: &str) -> Self {
@@ -156,6 +145,12 @@ impl CaseReport {
             note: Some(note.to_string()),
             tensors: vec![],
         }
+    }
+
+    /// Whether anything was compared, or said about the answer.
+    pub fn tested(&self) -> bool {
+        let compared = |tensor: &TensorReport| !matches!(tensor.status, Status::Missing | Status::Extra);
+        self.status != Verdict::Skipped && self.tensors.iter().any(compared)
     }
 
     /// The report of an array.

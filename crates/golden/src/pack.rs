@@ -9,7 +9,7 @@ use crate::compute::{Answer, Computed, SAMPLES, is_result};
 use crate::digest::{of_all, of_array, parse, sha256, text};
 use crate::file::{self, Data};
 use crate::manifest::{
-    CaseEntry, Generator, Manifest, ProfileEntry, SCHEMA, TensorEntry, TensorProfile, VERSION,
+    CaseEntry, Generator, Manifest, ProfileEntry, SCHEMA, TensorEntry, TensorProfile, VERSION, unsealed,
 };
 use crate::row::{Row, Tier};
 use crate::tolerance::{KAPPA_RMS, kappa};
@@ -156,6 +156,7 @@ pub fn manifest(mut cases: Vec<CaseEntry>, tier: Tier, shard: Option<String>) ->
         },
         digest_truth: all(|case| &case.digest_truth),
         digest_tol: all(|case| &case.digest_tol),
+        digest_manifest: unsealed(),
         tier: tier.name().to_string(),
         shard,
         profiles: Profile::ALL.into_iter().map(profile_entry).collect(),

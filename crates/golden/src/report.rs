@@ -139,11 +139,7 @@ pub fn score(x: f64) -> String {
 fn looks(case: &CaseReport) -> Vec<String> {
     let first = case.first_divergence.as_deref().and_then(|key| case.tensor(key));
     let mut list = first.map_or(vec![], |tensor| tensor.hints.clone());
-    list.extend(
-        case.matches
-            .iter()
-            .map(|m| format!("matches bug '{}': {} (score {})", m.bug, m.text, score(m.score))),
-    );
+    list.extend(case.matches.iter().map(ToString::to_string));
     list.extend(case.note.clone());
     list
 }
@@ -182,11 +178,12 @@ fn line(tensor: &TensorReport) -> String {
         _ => {}
     }
     let index: Vec<String> = tensor.worst_index.iter().map(usize::to_string).collect();
+    let ulp =
+        if tensor.max_ulp.is_finite() { format!(", {:.1e} ulp", tensor.max_ulp) } else { String::new() };
     format!(
-        "{key}  {n_bad} of {n} bad, score {}; worst ({}) got {got:.6e} want {want:.6e} tol {tol:.1e}, {:.1e} ulp",
+        "{key}  {n_bad} of {n} bad, score {}; worst ({}) got {got:.6e} want {want:.6e} tol {tol:.1e}{ulp}",
         score(tensor.score),
         index.join(","),
-        tensor.max_ulp
     )
 }
 

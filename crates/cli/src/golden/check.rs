@@ -12,8 +12,8 @@ use mmt_golden::manifest::CaseEntry;
 use mmt_golden::report::Report;
 use mmt_tensor::{Profile, parallel};
 
-use super::explain::explain;
 use super::known::known;
+use super::matches::{candidates, matches};
 use super::{level, open, profile, select};
 use crate::failure::{Code, Done, Failure};
 use crate::terminal::Terminal;
@@ -105,7 +105,8 @@ fn compare_one(
     let mut report = told.map_err(|why| Failure::new(Code::InvalidData, format!("{}: {why}", case.file)))?;
     let asked = how.explain && report.status == Verdict::Fail;
     if asked && known(case, &mmt_catalog::rows()).is_ok() {
-        report.matches = explain(case, &truth, &got, how.profile).into_iter().next();
+        let bugs = candidates(case, &truth);
+        report.matches = matches(case, &truth, &bugs, &got, &report, how.profile).into_iter().next();
     }
     Ok(report)
 }
@@ -141,13 +142,21 @@ pub fn tell(bundle: &Bundle, cases: Vec<CaseReport>, how: &How, terminal: &Termi
     if how.report_to.is_some() {
         terminal.line(report.conformance())?;
     }
-    Ok(match () {
-        () if report.count(Verdict::Invalid) > 0 => Code::InvalidData,
-        () if report.count(Verdict::Crashed) > 0 => Code::CommandFailed,
-        () if report.count(Verdict::Fail) > 0 => Code::CheckFailed,
-        () if report.count(Verdict::Incomplete) > 0 && !how.allow_missing => Code::Incomplete,
-        () => Code::Ok,
-    })
+    match () {
+        () if report.count(Verdict::Invalid) > 0 => Ok(Code::InvalidData),
+        () if report.count(Verdict::Crashed) > 0 => Ok(Code::CommandFailed),
+        () if report.count(Verdict::Fail) > 0 => Ok(Code::CheckFailed),
+        () if report.count(Verdict::Incomplete) > 0 && !how.allow_missing => Ok(Code::Incomplete),
+        () if report.cases.iter().any(CaseReport::tested) => Ok(Code::Ok),
+        () => Err(nothing_tested(&report)),
+    }
+}
+
+/// Where nothing was compared nothing is right.
+fn nothing_tested(report: &Report) -> Failure {
+    let (skipped, missing) = (report.count(Verdict::Skipped), report.count(Verdict::Incomplete));
+    let message = format!("nothing was tested: {skipped} cases skipped, {missing} without an answer");
+    Failure::new(Code::NothingSelected, message)
 }
 
 /// The cases of the level and of the profile whose names fit.

@@ -6,6 +6,7 @@ mod diff;
 mod explain;
 mod export;
 mod known;
+mod matches;
 mod matrix_files;
 mod run;
 mod score;
@@ -29,7 +30,7 @@ use crate::terminal::Terminal;
 /// The bundle of golden cases: write it, verify it, and check another implementation against it
 ///
 /// Exit code: 0 every selected case passes, 1 a comparison failed, 2 the command line is wrong, 3 the bundle or an answer cannot be read,
-/// 4 required outputs are missing, 5 the command of a backend crashed or took too long, 6 no case is selected.
+/// 4 required outputs are missing, 5 the command of a backend crashed or took too long, 6 no case is selected, or none was tested.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(subcommand)]

@@ -14,12 +14,13 @@ use mmt_golden::manifest::CaseEntry;
 use super::check::{How, chosen, compare_all, tell};
 use super::open;
 use crate::failure::{Code, Done, Failure};
+use crate::interrupt;
 use crate::terminal::Terminal;
 
 /// Run the command of a backend on every case, and check its answers
 ///
 /// In the words of the command `{case}` stands for the file of a case, `{id}` for its name, `{bundle}` for the folder of the bundle,
-/// `{profile}` for the profile, and `{out}` for the file that it has to write. Exit code 77 of the command says that it does not have the operation of a case.
+/// `{profile}` for the profile, and `{out}` for the file that it has to write. Exit code 77 of the command says that it does not have the operation of a case; if it has none of them, nothing was tested, which is no success.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Folder of the bundle
@@ -41,6 +42,7 @@ const SKIP: i32 = 77;
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
     let bundle = open(&args.bundle)?;
     let cases = chosen(&bundle, &args.how)?;
+    interrupt::catch()?;
     let folder = std::env::temp_dir().join(format!("mmt-golden-run-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|error| Failure::unwritten(&folder, &error))?;
     let bar = terminal.progress(cases.len() as u64, "run");
@@ -62,8 +64,12 @@ fn compared(
     bar: &ProgressBar,
 ) -> Result<Vec<CaseReport>, Failure> {
     let mut reports = vec![];
-    for case in cases {
+    for (done, case) in cases.iter().enumerate() {
         reports.extend(answer(args, case, folder)?);
+        if interrupt::asked() {
+            let message = format!("interrupted after {done} of {} cases", cases.len());
+            return Err(Failure::new(Code::Incomplete, message));
+        }
         bar.inc(1);
     }
     let answered: Vec<&CaseEntry> =
@@ -107,7 +113,7 @@ fn answer(args: &Args, case: &CaseEntry, folder: &Path) -> Result<Option<CaseRep
     }
 }
 
-/// Waits for a command; `None` if it takes too long, and then it is stopped.
+/// Waits for a command; `None` if it takes too long or Ctrl-C is pressed, and then it is stopped.
 fn wait(child: &mut std::process::Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
     let start = Instant::now();
     let mut pause = Duration::from_millis(1);
@@ -115,7 +121,7 @@ fn wait(child: &mut std::process::Child, limit: Duration) -> std::io::Result<Opt
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        if start.elapsed() > limit {
+        if start.elapsed() > limit || interrupt::asked() {
             child.kill()?;
             child.wait()?;
             return Ok(None);

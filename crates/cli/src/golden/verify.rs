@@ -73,12 +73,13 @@ fn regenerate(bundle: &Bundle, cases: &[&CaseEntry], terminal: &Terminal) -> Res
     let again = again.map_err(|why| Failure::new(Code::CheckFailed, why))?;
     let mut differ = 0;
     for (new, old) in again.iter().zip(wanted) {
-        let truth = new.entry.digest_truth == old.digest_truth;
-        if truth && new.entry.digest_tol == old.digest_tol {
-            continue;
-        }
+        let what = match &new.entry {
+            new if new == old => continue,
+            new if new.digest_truth != old.digest_truth => "true values",
+            new if new.digest_tol != old.digest_tol => "tolerances",
+            _ => "words in the manifest",
+        };
         differ += 1;
-        let what = if truth { "tolerances" } else { "true values" };
         terminal.event("differs", json!({"case": old.id, "what": what}))?;
         terminal.line(format_args!("{}: other {what}", old.id))?;
     }
