@@ -94,11 +94,7 @@ impl Windows {
                     match self.stride[2] {
                         1 => row.copy_from_slice(&x[from..from + row.len()]),
                         2 => copy_every_second(&x[from..], row),
-                        s => {
-                            for (i, y) in row.iter_mut().enumerate() {
-                                *y = x[from + i * s];
-                            }
-                        }
+                        s => row.iter_mut().enumerate().for_each(|(i, y)| *y = x[from + i * s]),
                     }
                 },
             );
@@ -125,11 +121,7 @@ impl Windows {
                             }
                         }
                         2 => add_to_every_second(&mut x[from..], row),
-                        s => {
-                            for (i, &d) in row.iter().enumerate() {
-                                x[from + i * s] += d;
-                            }
-                        }
+                        s => row.iter().enumerate().for_each(|(i, &d)| x[from + i * s] += d),
                     }
                 },
             );
