@@ -257,6 +257,17 @@ class Case:
         yield "aliased", aliased(self.inputs)
 
 
+def relaid(array, layout):
+    """A tensor of torch with the same numbers behind other strides: `transposed`, or `sliced` with NaN between them."""
+    if not array.is_floating_point() or array.ndim < 2 or layout not in ("transposed", "sliced"):
+        return array
+    if layout == "transposed":
+        return array.transpose(-1, -2).contiguous().transpose(-1, -2)
+    wide = array.new_full((*array.shape[:-1], 2 * array.shape[-1] + 1), float("nan"))
+    wide[..., 1::2] = array
+    return wide[..., 1::2]
+
+
 def linear_weight(name, array):
     """Weights of linear maps, which torch keeps as [out, in]."""
     return array.ndim == 2 and (name == "weight" or name.endswith(".weight"))

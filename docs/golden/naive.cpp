@@ -124,6 +124,7 @@ static Arrays sdpa(const Case& c) {
     Array out(dout.shape), dq(q.shape), dk(k.shape), dv(v.shape);
     for (size_t h = 0; h < q.shape[0] * heads; ++h) {
         const double *Q = &q.data[h * n * d], *K = &k.data[h * m * d], *V = &v.data[h * m * w], *G = &dout.data[h * n * w];
+        std::vector<double> seen_k(K, K + m * d), seen_v(V, V + m * w);  // what no query sees may hold anything
         auto keep = [&](size_t i, size_t j) {
             bool key = !c.has("in/key_mask") || c.at("in/key_mask").data[h / heads * m + j];
             bool past = mask.find("causal") == std::string::npos || double(j) <= double(i) + c.number("causal_offset", 0);
@@ -138,8 +139,15 @@ static Arrays sdpa(const Case& c) {
             for (size_t j = 0; j < m; ++j) dp.data[i * m + j] = keep(i, j) ? scale * f(dp.data[i * m + j]) : 0;
             softmax_row_backward(m, &p.data[i * m], &dp.data[i * m], &ds.data[i * m]);
         }
-        Array o = product(n, m, w, &p.data[0], m, 1, V, w, 1), gv = product(m, n, w, &p.data[0], 1, m, G, w, 1);
-        Array gq = product(n, m, d, &ds.data[0], m, 1, K, d, 1), gk = product(m, n, d, &ds.data[0], 1, m, Q, d, 1);
+        for (size_t j = 0; j < m; ++j) {
+            bool seen = false;
+            for (size_t i = 0; i < n; ++i) seen = seen || keep(i, j);
+            if (seen) continue;
+            std::fill_n(&seen_k[j * d], d, 0);
+            std::fill_n(&seen_v[j * w], w, 0);
+        }
+        Array o = product(n, m, w, &p.data[0], m, 1, seen_v.data(), w, 1), gv = product(m, n, w, &p.data[0], 1, m, G, w, 1);
+        Array gq = product(n, m, d, &ds.data[0], m, 1, seen_k.data(), d, 1), gk = product(m, n, d, &ds.data[0], 1, m, Q, d, 1);
         std::copy(o.data.begin(), o.data.end(), &out.data[h * n * w]);
         std::copy(gv.data.begin(), gv.data.end(), &dv.data[h * m * w]);
         std::copy(gq.data.begin(), gq.data.end(), &dq.data[h * n * d]);

@@ -1,7 +1,7 @@
 """Torch as a backend: every family of cases, eager or fused, on a CPU or a GPU, right or with a planted bug.
 
     python torch_backend.py BUNDLE --out GOT [--case GLOB] [--fused] [--device cuda] [--tf32|--bf16|--f16|--f64]
-    python torch_backend.py CASE.safetensors ANSWER.safetensors [--fused] [--bug no_scale]
+    python torch_backend.py CASE.safetensors ANSWER.safetensors [--fused] [--bug no_scale] [--layout sliced]
 
 The first form answers all cases and prints what it thinks of them; the second is what `mmt golden run` calls with
 `-- python torch_backend.py {case} {out}`. Needs torch, NumPy, and mmt_golden.py and torch_ops.py beside it.
@@ -19,10 +19,10 @@ import torch_ops
 DTYPES = {"f64": torch.float64, "f32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 
 
-def answer(case, device="cpu", dtype=torch.float32, fused=False, bug=None):
+def answer(case, device="cpu", dtype=torch.float32, fused=False, bug=None, layout="contiguous"):
     """Outputs by forward, gradients by autograd; None for an operation that is not known."""
     try:
-        return computed(case, inputs(case, device, dtype), dtype, fused, bug)
+        return computed(case, laid_out(inputs(case, device, dtype), layout), dtype, fused, bug)
     except NotImplementedError:  # a kernel that torch lacks for this device and type
         return None
 
@@ -33,6 +33,21 @@ def inputs(case, device, dtype):
     data = case.tensors(device, torch.float32) if dtype.itemsize < 4 else tensors
     fixed = [key for key in tensors if key.startswith("in/") and key not in case.gradients]
     return tensors | {key: data[key] for key in fixed}
+
+
+def laid_out(tensors, layout):
+    """The same numbers in another layout."""
+    if layout == "aliased":
+        floats = {key: t for key, t in tensors.items() if t.is_floating_point() and t.dtype == tensors_type(tensors)}
+        parts = torch.cat([t.reshape(-1) for t in floats.values()]).split([t.numel() for t in floats.values()])
+        return tensors | {key: part.view(t.shape) for (key, t), part in zip(floats.items(), parts)}
+    return {key: golden.relaid(t, layout) for key, t in tensors.items()}
+
+
+def tensors_type(tensors):
+    """The type of most of them."""
+    kinds = [t.dtype for t in tensors.values() if t.is_floating_point()]
+    return max(set(kinds), key=kinds.count, default=torch.float32)
 
 
 def computed(case, tensors, dtype, fused, bug):
@@ -76,6 +91,7 @@ def main():
     parser.add_argument("--out", help="folder for the answers of a bundle")
     parser.add_argument("--case", default="*", help="which cases, with * and ?")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--layout", default="contiguous", help="contiguous, transposed, sliced or aliased")
     parser.add_argument("--fused", action="store_true", help="scaled_dot_product_attention")
     parser.add_argument("--bug", help="plant a bug: " + " ".join(torch_ops.BUGS))
     for name in ("f64", "tf32", "bf16", "f16"):
@@ -85,7 +101,7 @@ def main():
         parser.error(f"no bug {args.bug}")
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = args.profile == "tf32"
-    settings = dict(device=args.device, dtype=DTYPES[args.profile], fused=args.fused, bug=args.bug)
+    settings = dict(device=args.device, dtype=DTYPES[args.profile], fused=args.fused, bug=args.bug, layout=args.layout)
     if args.answer:
         got = answer(golden.find(args.bundle, args.profile), **settings)
         if got is None:

@@ -106,6 +106,10 @@ def visible(run, n, m, keys=None, causal=None, device=None):
 
 def sdpa(run, q, k, v, keep=None, bias=None):
     """softmax(q k' / sqrt(d)) v of all heads; a query that sees no key gets zero."""
+    if keep is not None and run.bug != "mask_neg10":
+        # A key that nobody sees may hold anything, and torch reads it: zero times it is not zero if it is no number.
+        hidden = ~keep.any(-2).unsqueeze(-1)
+        k, v = k.masked_fill(hidden & k.isnan(), 0.0), v.masked_fill(hidden & v.isnan(), 0.0)
     d = q.shape[-1]
     scale = {"no_scale": 1.0, "scale_d": 1 / d}.get(run.bug, 1 / math.sqrt(d))
     if run.fused and bias is None and run.bug not in ("softmax_axis", "mask_neg10"):

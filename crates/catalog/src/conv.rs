@@ -122,7 +122,9 @@ pub fn rows() -> Vec<Row> {
         conv("clip.normal", json!([3, 3, 3]), json!([1, 2, 2]), json!([1, 1, 1]), json!([1, 1, 1]), 1)
             .sizes(&clip),
         pool("max.plane", "max_pool", "eq-0.10-max-pool", window.clone()).sizes(&plane),
-        pool("max.clip", "max_pool", "eq-0.10-max-pool", box_.clone()).sizes(&clip),
+        pool("max.clip", "max_pool", "eq-0.10-max-pool", box_.clone())
+            .sizes(&clip)
+            .note("windows over time; the bugs of the catalogue are about pictures"),
         pool("avg.plane", "avg_pool", "eq-0.10-avg-pool", window).sizes(&plane),
         pool("avg.clip", "avg_pool", "eq-0.10-avg-pool", box_).sizes(&clip),
     ]

@@ -190,7 +190,7 @@ pub fn rows() -> Vec<Row> {
         words("word.padding", json!(0), 3, 5, 12, 8),
         words("word.odd", json!(null), 1, 33, 65, 9),
         place("position.learned", 2, 5, 9, 8),
-        place("position.odd", 1, 17, 17, 15),
+        place("position.odd", 1, 17, 17, 15).note("a table that is used to its end"),
         sines("sinusoid.interleaved", "interleaved", 2, 9, 8),
         sines("sinusoid.t2t_concat", "t2t_concat", 2, 9, 8),
         sines("sinusoid.odd", "interleaved", 3, 5, 18).regimes(&["normal", "odd"]),

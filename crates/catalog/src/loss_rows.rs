@@ -38,7 +38,7 @@ pub fn rows() -> Vec<Row> {
         two("mse.normal", "mse", "eq-4-reg-mse", 5, 9),
         two("mse.odd", "mse", "eq-4-reg-mse", 17, 33).regimes(&["normal", "odd"]),
         two("l1.normal", "l1", "eq-4-reg-l1", 5, 9),
-        beta("smooth_l1.one", 1.0),
+        beta("smooth_l1.one", 1.0).note("where the smooth loss and the one of Huber are the same"),
         beta("smooth_l1.wide", 4.0),
         two("kl.normal", "kl", "eq-0.5-kl-divergence", 7, 9),
         two("kl.large", "kl", "eq-0.5-kl-divergence", 7, 9)

@@ -178,7 +178,7 @@ fn optim_rows() -> Vec<Row> {
         small(adam("tiny", 1e-2, 0.01, 3)),
         zero(adam("zero", 1e-8, 0.01, 2)),
         bold,
-        sgd("plain", 0.0, 0.0, 1),
+        sgd("plain", 0.0, 0.0, 1).note("what momentum and decay are added to"),
         sgd("momentum", 0.9, 0.0, 5),
         sgd("decay", 0.9, 0.01, 3),
         clip("shorter", 1.0),

@@ -50,11 +50,12 @@ fn sdpa<R: Real>(run: &mut Run<R>) -> Result<()> {
 
 /// Computes with zeros where keys are hidden, and stores numbers that a program would notice if it read them.
 fn hide<R: Real>(run: &mut Run<R>, key: &str, x: &mut Array4<R>, keys: &[bool]) {
+    let poison = if run.is("nan") { f64::NAN } else { 60000.0 };
     let mut stored = x.clone();
     let m = x.len_of(Axis(2));
     for (i, _) in keys.iter().enumerate().filter(|(_, keep)| !**keep) {
         x.slice_mut(s![i / m, .., i % m, ..]).fill(R::of(0.0));
-        stored.slice_mut(s![i / m, .., i % m, ..]).fill(R::of(60000.0));
+        stored.slice_mut(s![i / m, .., i % m, ..]).fill(R::of(poison));
     }
     run.poison(key, &stored);
 }
@@ -140,6 +141,7 @@ fn masked_rows() -> Vec<Row> {
         keys("keys.self_padright", "padright", [3, 2, 9, 9, 8, 8]),
         keys("keys.deadrow", "deadrow", [3, 2, 5, 7, 8, 8]),
         keys("keys.poison", "poison", [3, 2, 5, 9, 8, 8]),
+        keys("keys.poison_nan", "poison", [3, 2, 5, 9, 8, 8]).regimes(&["normal", "poison", "nan"]),
         huge(keys("keys.huge", "huge", [2, 2, 5, 9, 8, 8])).regimes(&["huge", "padright"]),
         keys("keys.large", "large", [2, 2, 5, 9, 8, 8])
             .fill("in/q", Fill::normal(4.2))

@@ -409,6 +409,14 @@ fn commands_answer_refuse_crash_or_take_too_long() {
     assert!(code == 3 && said.contains("INVALID"), "{said}");
     let (code, _) = run(&["true"], &[]);
     assert_eq!(code, 4);
+    let copies = ["sh", "-c", "test {layout} != sliced && cp {case} {out}"];
+    let (code, said) = run(&copies, &["--layout", "all"]);
+    assert!(code == 5 && said.contains("CRASHED softmax.rows.normal sliced"), "{said}");
+    assert!(said.contains("3 of 4"), "{said}");
+    let (code, said) = run(&copies, &["--layout", "transposed"]);
+    assert!(code == 0 && said.contains("1 of 1"), "{said}");
+    let (code, said) = run(&["true"], &["--layout", "all"]);
+    assert!(code == 2 && said.contains("no word of the command holds {layout}"), "{said}");
     let (code, said) = run(&["/nowhere/at/all"], &[]);
     assert!(code == 5 && said.contains("/nowhere/at/all"), "{said}");
 }

@@ -10,7 +10,7 @@ use crate::digest::sha256;
 use crate::file::Data;
 use crate::row::{Level, Op, Row};
 use crate::run::Run;
-use crate::tolerance::{Tolerance, certain, power, tolerance};
+use crate::tolerance::{Tolerance, certain, one_pattern, power, tolerance};
 
 /// Runs of each algorithm whose spread is taken.
 pub const SAMPLES: u32 = 16;
@@ -189,7 +189,7 @@ fn rounded(truth: &[(String, Value<AnyReal>)], single: &[Vec<f64>]) -> Option<Ve
             Value::Int(a) => Data::I64(a.clone()),
             Value::Bool(a) => Data::Bool(a.clone()),
             // Inputs are what they are.
-            Value::Real(a) if !is_result(key) => Data::F64(a.mapv(|x| x.to_f64() + 0.0)),
+            Value::Real(a) if !is_result(key) => Data::F64(a.mapv(|x| one_pattern(x.to_f64()))),
             Value::Real(a) => {
                 let numbers: Option<Vec<f64>> =
                     a.iter().zip(sigma).map(|(&y, &sigma)| certain(y.dd(), sigma)).collect();

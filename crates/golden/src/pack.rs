@@ -11,7 +11,7 @@ use crate::file::{self, Data};
 use crate::manifest::{
     CaseEntry, Generator, Manifest, ProfileEntry, SCHEMA, TensorEntry, TensorProfile, VERSION, unsealed,
 };
-use crate::row::{Row, Tier};
+use crate::row::{Level, Row, Tier};
 use crate::tolerance::{KAPPA_RMS, kappa};
 
 /// A case in memory: what the manifest says about it, and the bytes of its file.
@@ -89,12 +89,17 @@ pub fn pack(row: &Row, answer: &Answer) -> Result<Packed, String> {
         seed_bump: answer.bump,
         variants: owned(&answer.variants),
         samples: SAMPLES,
-        layouts: owned(&["contiguous"]),
+        layouts: owned(layouts(row.level)),
         tensors: answer.arrays.iter().map(|array| tensor(array, answer, output, gradient)).collect(),
         equation: (!row.equation.is_empty()).then(|| row.equation.to_string()),
-        notes: vec![],
+        notes: owned(&row.notes),
     };
     Ok(Packed { entry, bytes })
+}
+
+/// The ways in which the inputs of a case lie in memory when it is run. Blocks and what is made of them lay out their own arrays.
+fn layouts(level: Level) -> &'static [&'static str] {
+    if level == Level::Op { &["contiguous", "transposed", "sliced", "aliased"] } else { &["contiguous"] }
 }
 
 fn tensor(array: &Computed, answer: &Answer, output: &str, gradient: &str) -> TensorEntry {

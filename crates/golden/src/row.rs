@@ -30,6 +30,8 @@ pub struct Row {
     pub grid: Grid,
     /// The formula that it is about.
     pub equation: &'static str,
+    /// Why it is there, where no bug of the catalogue says so.
+    pub notes: Vec<&'static str>,
 }
 
 impl Row {
@@ -46,6 +48,7 @@ impl Row {
             regimes: vec!["normal"],
             grid: Grid::G8,
             equation,
+            notes: vec![],
         }
     }
 
@@ -65,6 +68,12 @@ impl Row {
     /// With these tags.
     pub fn regimes(mut self, regimes: &[&'static str]) -> Self {
         self.regimes = regimes.to_vec();
+        self
+    }
+
+    /// With the reason why it is there.
+    pub fn note(mut self, text: &'static str) -> Self {
+        self.notes.push(text);
         self
     }
 

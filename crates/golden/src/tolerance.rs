@@ -101,6 +101,11 @@ pub fn certain(y: Dd, sigma: f64) -> Option<f64> {
     (low == high).then_some(low + 0.0)
 }
 
+/// One pattern of bits for zero, and one for what is no number.
+pub fn one_pattern(x: f64) -> f64 {
+    if x.is_nan() { f64::from_bits(0x7ff8_0000_0000_0000) } else { x + 0.0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

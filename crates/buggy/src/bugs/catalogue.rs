@@ -96,11 +96,13 @@ bugs! {
         BwdLnDgammaUsesY "bwd_ln_dgamma_uses_y" "gradient of gamma from gamma x^, not from x^";
         BwdLnWgradMean "bwd_ln_wgrad_mean" "gradients of gamma and beta averaged over rows";
         BwdLnWgrad2d "bwd_ln_wgrad_2d" "gradients of gamma and beta from the first sample only";
+        BwdL2NoProjection "bwd_l2_no_projection" "gradient of a direction with its part along the direction";
     }
     ACT, Logic => {
         GeluTanh "gelu_tanh" "the tanh form of GELU";
         GeluQuick "gelu_quick" "x sigmoid(1.702 x) for GELU";
         ReluForGelu "relu_for_gelu" "ReLU for GELU";
+        BwdReluAtZero "bwd_relu_at_zero" "gradient of 1 where ReLU is at zero";
     }
     BLOCK, Logic => {
         NoResidual1 "no_residual1" "no shortcut around the attention";
@@ -125,6 +127,7 @@ bugs! {
         SinPos1Based "sin_pos_1based" "positions start at 1";
         SinEmbedScale "sin_embed_scale" "embedding multiplied by sqrt(d)";
         EhrMeanCodes "ehr_mean_codes" "codes of a visit averaged, not summed";
+        BwdLookupOverwrite "bwd_lookup_overwrite" "a row that is looked up twice has the gradient of the last time";
         PadRowGradient "pad_row_gradient" "the row of the padding id gets a gradient";
         PositionBeyond "position_beyond" "positions after the sequence get a gradient";
     }
@@ -143,6 +146,7 @@ bugs! {
         RoiSum "roi_sum" "samples summed, not averaged";
         RoiXySwapped "roi_xy_swapped" "weights of x and y exchanged";
         RoiYx "roi_yx" "corners read as y, x, y, x";
+        RegionNoGeometry "region_no_geometry" "the place of a region not added";
         BoxPixels "box_pixels" "places in pixels, not as shares of the image";
     }
     TOPOLOGY, Logic => {
@@ -170,6 +174,7 @@ bugs! {
         MlmAllTokensMean "mlm_all_tokens_mean" "divided by all rows, not by those that count";
         MlmIgnoreAsClass0 "mlm_ignore_as_class0" "rows without a label scored as class 0";
         MlmSum "mlm_sum" "summed";
+        CeNothingNan "ce_nothing_nan" "a mean over no rows: zero by zero";
         MlmLog2 "mlm_log2" "bits, not nats";
         LabelSmooth "label_smooth" "label smoothing of 0.1 left on";
         KdNoT2 "kd_no_T2" "factor T^2 missing";
@@ -192,6 +197,7 @@ bugs! {
         AdamEpsHat "adam_eps_hat" "eps before the bias correction of the root";
         AdamDecayAfter "adam_decay_after" "decay of the updated value";
         NoClip "no_clip" "gradient not shortened";
+        ClipAlways "clip_always" "gradients that are short enough are lengthened";
         ClipPerTensor "clip_per_tensor" "norm of each array, not of all";
         SgdDampened "sgd_dampened" "momentum dampens the new gradient";
     }

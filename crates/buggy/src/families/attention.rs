@@ -31,8 +31,9 @@ pub fn attend(t: &mut Tape, [q, k, v]: [Var; 3], mask: &Mask) -> [Var; 3] {
     let [batch, heads, n, d] = [shape[0], shape[1], shape[2], shape[3]];
     let m = t.shape(k)[2];
     let scale = scale(t, d, heads);
-    let scores = t.scores(q, k, scale);
     let keep = mask.keep(t, [batch, heads, n, m]);
+    let [k, v] = [k, v].map(|x| t.seen(x, keep.as_deref(), n));
+    let scores = t.scores(q, k, scale);
     let biased = match &mask.bias {
         Some(bias) if !t.has(Bug::MaskIgnored) => t.shifted(scores, bias),
         _ => scores,

@@ -22,7 +22,7 @@ pub fn compute(op: &str, run: &mut Run) -> Result<bool, String> {
     Ok(true)
 }
 
-/// Rows of a table, one for each id; an id in `hidden` reads its row and has no gradient.
+/// Rows of a table, one for each id; an id that is `hidden` reads its row and has no gradient.
 fn rows(t: &mut Tape, table: Var, shape: &[usize], ids: &[i64], hidden: Option<i64>) -> Result<Var, String> {
     let [count, d] = t.shape(table)[..] else { return Err("a table has two axes".to_string()) };
     let mut index = Vec::new();
@@ -32,8 +32,13 @@ fn rows(t: &mut Tape, table: Var, shape: &[usize], ids: &[i64], hidden: Option<i
         index.extend((0..d).map(|c| row * d + c));
     }
     let shape: Vec<usize> = shape.iter().copied().chain([d]).collect();
-    let Some(hidden) = hidden else { return Ok(t.take(table, &shape, index)) };
-    let pad: Vec<bool> = ids.iter().flat_map(|id| vec![*id == hidden; d]).collect();
+    let overwrites = t.has(Bug::BwdLookupOverwrite);
+    if hidden.is_none() && !overwrites {
+        return Ok(t.take(table, &shape, index));
+    }
+    let again = |i: usize, id: i64| overwrites && ids[i + 1..].contains(&id);
+    let without = |(i, id): (usize, &i64)| vec![Some(*id) == hidden || again(i, *id); d];
+    let pad: Vec<bool> = ids.iter().enumerate().flat_map(without).collect();
     let constant = t.value(table).clone();
     let source: Vec<f64> = index.iter().map(|i| constant.data[*i]).collect();
     let free = index.iter().zip(&pad).map(|(i, pad)| if *pad { NOTHING } else { *i }).collect();

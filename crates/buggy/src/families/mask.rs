@@ -1,6 +1,6 @@
 //! Who sees which keys.
 
-use crate::{Array, Bug, Run, Tape};
+use crate::{Array, Bug, Run, Tape, Var};
 
 /// What hides keys.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +65,32 @@ impl Mask {
         let hidden = self.bias.as_ref().is_some_and(|bias| bias.data[i * m + j] == f64::NEG_INFINITY);
         let hidden = if t.has(Bug::MaskIgnored) { false } else { hidden };
         key && !hidden && self.causal.is_none_or(|offset| past(t, i as i64, j as i64, offset))
+    }
+}
+
+/// Bugs that read what is hidden.
+const READS: [Bug; 6] =
+    [Bug::MaskNeg10, Bug::Mask1e4, Bug::PMask1e4, Bug::MaskFinMin, Bug::MaskMultZero, Bug::MaskAfterSoftmax];
+
+impl Tape {
+    /// Keys or values `[B, h, m, d]` in which what is no number is zero where no query sees it: zero times it is not zero.
+    /// Programs that only add something to hidden scores read it.
+    pub fn seen(&mut self, x: Var, keep: Option<&[bool]>, n: usize) -> Var {
+        let value = self.value(x);
+        let Some(keep) = keep.filter(|_| !READS.iter().any(|bug| self.has(*bug))) else { return x };
+        if value.data.iter().all(|x| x.is_finite()) {
+            return x;
+        }
+        let (shape, d) = (value.shape.clone(), value.width());
+        let m = shape[2];
+        let hidden = |at: usize| {
+            let (head, j) = (at / d / m, at / d % m);
+            !(0..n).any(|i| keep[(head * n + i) * m + j])
+        };
+        let known = |(at, &x): (usize, &f64)| if hidden(at) && x.is_nan() { 0.0 } else { x };
+        let y = Array::new(&shape, value.data.iter().enumerate().map(known).collect());
+        // The gradient of what is hidden is zero: its weight is.
+        self.keep(y, vec![x], Box::new(|_, dy| vec![dy.clone()]))
     }
 }
 

@@ -117,7 +117,7 @@ fn clip_norm(run: &mut Run) -> Result<(), String> {
     for (name, mut g) in NAMES.into_iter().zip(parts) {
         let norm = if run.tape.has(Bug::ClipPerTensor) { a.sqrt(square(&g)) } else { all };
         let scale = a.r(most / a.r(norm + 1e-6));
-        if scale < 1.0 && !run.tape.has(Bug::NoClip) {
+        if (scale < 1.0 || run.tape.has(Bug::ClipAlways)) && !run.tape.has(Bug::NoClip) {
             g.data.iter_mut().for_each(|g| *g = a.r(*g * scale));
         }
         run.extra(&format!("opt/grad.{name}"), g);

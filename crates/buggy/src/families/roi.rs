@@ -139,7 +139,7 @@ fn region_embedding(run: &mut Run) -> Result<(), String> {
     let [v, g] = [run.input("v")?, run.input("g")?];
     let names = Names::plain("");
     let [features, geometry] = [run.project(v, &names, "feature")?, run.project(g, &names, "geometry")?];
-    let sum = run.tape.add(features, geometry);
+    let sum = if run.tape.has(Bug::RegionNoGeometry) { features } else { run.tape.add(features, geometry) };
     let affine = Some((run.param("norm.gamma")?, run.param("norm.beta")?));
     let normed = run.tape.layer_norm(sum, affine, run.num("eps")?);
     run.out("x", normed.y);

@@ -61,6 +61,11 @@ pub fn gates(m: &Matrix) -> Vec<String> {
             list.push(format!("{}: caught by {} cases, needs 2", row.bug.id, row.cases.len()));
         }
     }
+    // Only where every bug is there to be caught.
+    if m.killed.iter().any(|row| row.profile == "f32") {
+        let unexplained = m.idle.iter().filter(|(_, why)| why.is_empty());
+        list.extend(unexplained.map(|(id, _)| format!("{id}: catches no bug, and says not why it is there")));
+    }
     list
 }
 

@@ -20,7 +20,7 @@ pub fn parse(text: &str) -> Result<Matrix, String> {
         killed: rows(&page, "killed", killed)?,
         passed: rows(&page, "must_pass", passed)?,
         trivial: rows(&page, "trivial", trivial)?,
-        idle: strings(&page, "idle_cases")?,
+        idle: reasons(&page)?,
         errors: strings(&page, "errors")?,
     })
 }
@@ -38,6 +38,12 @@ fn strings(row: &Value, name: &str) -> Result<Vec<String>, String> {
     let list = row[name].as_array().ok_or_else(|| format!("no list `{name}`"))?;
     let all: Option<Vec<String>> = list.iter().map(|x| x.as_str().map(str::to_string)).collect();
     all.ok_or_else(|| format!("`{name}` holds something else than words"))
+}
+
+fn reasons(page: &Value) -> Result<BTreeMap<String, String>, String> {
+    let list = page["idle_cases"].as_object().ok_or("no `idle_cases`")?;
+    let all = list.iter().map(|(id, why)| Some((id.clone(), why.as_str()?.to_string())));
+    all.collect::<Option<_>>().ok_or_else(|| "`idle_cases` holds something else than words".to_string())
 }
 
 fn count(row: &Value, name: &str) -> Result<usize, String> {
@@ -109,8 +115,8 @@ pub fn join(parts: &[Matrix], tasks: &[(Task, String)]) -> Result<Matrix, String
             return Err(format!("no part has the row `{id}` in {profile}"));
         }
     }
-    let first = parts.first().map_or(&[][..], |part| &part.idle);
-    all.idle = first.iter().filter(|id| parts.iter().all(|part| part.idle.contains(id))).cloned().collect();
+    all.idle = parts.first().map(|part| part.idle.clone()).unwrap_or_default();
+    all.idle.retain(|id, _| parts.iter().all(|part| part.idle.contains_key(id)));
     Ok(all)
 }
 
@@ -149,7 +155,7 @@ mod tests {
         let truth = crate::run("linear", &config, &inputs, None).unwrap();
         let profiles = vec!["f32".to_string()];
         let (id, family, op) = ("linear.a.b".to_string(), "linear".to_string(), "linear".to_string());
-        Case { id, family, op, config, inputs, truth, profiles }
+        Case { id, family, op, config, inputs, truth, profiles, note: String::new() }
     }
 
     #[test]

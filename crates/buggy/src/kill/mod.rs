@@ -34,6 +34,8 @@ pub struct Case {
     pub truth: Tensors,
     /// The profiles that it has tolerances for.
     pub profiles: Vec<String>,
+    /// Why it is there, where no bug says so.
+    pub note: String,
 }
 
 /// What the comparator says about one tensor.
@@ -106,8 +108,8 @@ pub struct Matrix {
     pub passed: Vec<Passed>,
     /// Trivial backends.
     pub trivial: Vec<Trivial>,
-    /// Cases that catch nothing.
-    pub idle: Vec<String>,
+    /// Cases that catch nothing, with the reason why they are there.
+    pub idle: BTreeMap<String, String>,
     /// What could not be run, one line each.
     pub errors: Vec<String>,
 }

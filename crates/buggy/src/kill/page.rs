@@ -78,8 +78,10 @@ pub fn markdown(m: &Matrix) -> String {
         let _ = writeln!(text, "* {group}: {}", ids.join(", "));
     }
     if !m.idle.is_empty() {
-        let ids: Vec<String> = m.idle.iter().map(|id| format!("`{id}`")).collect();
-        let _ = writeln!(text, "\nCases that catch no bug of the catalogue: {}.", ids.join(", "));
+        let _ = writeln!(text, "\n## Cases that catch no bug of the catalogue\n");
+    }
+    for (id, why) in &m.idle {
+        let _ = writeln!(text, "* `{id}`: {}", if why.is_empty() { "no reason is known" } else { why });
     }
     let open = gates(m);
     let _ = writeln!(text, "\n## Gates\n");

@@ -85,7 +85,11 @@ pub fn matrix(rows: Vec<Result<Row, String>>, cases: &[Case]) -> Matrix {
         }
     }
     let busy = |id: &String| m.killed.iter().any(|row| row.cases.contains_key(id));
-    m.idle = cases.iter().map(|case| case.id.clone()).filter(|id| !busy(id)).collect();
+    m.idle = cases
+        .iter()
+        .filter(|case| !busy(&case.id))
+        .map(|case| (case.id.clone(), case.note.clone()))
+        .collect();
     m
 }
 

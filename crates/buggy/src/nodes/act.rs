@@ -18,7 +18,12 @@ impl Tape {
             _ => kind,
         };
         Ok(match kind {
-            "relu" => self.map(x, |x| x.max(0.0), |x, _| if x > 0.0 { 1.0 } else { 0.0 }),
+            "relu" => {
+                let at_zero = if self.has(Bug::BwdReluAtZero) { 1.0 } else { 0.0 };
+                let beside = |x: f64| if x > 0.0 { 1.0 } else { 0.0 };
+                let slope = move |x: f64, _: f64| if x == 0.0 { at_zero } else { beside(x) };
+                self.map(x, |x| x.max(0.0), slope)
+            }
             "gelu" => self.map(x, move |x| gelu(&a, x), move |x, _| gelu_slope(&a, x)),
             "gelu_tanh" => self.map(x, move |x| gelu_tanh(&a, x), move |x, _| gelu_tanh_slope(&a, x)),
             "quick_gelu" => {

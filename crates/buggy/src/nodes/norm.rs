@@ -105,12 +105,13 @@ impl Tape {
         let u: Vec<f64> =
             value.data.iter().enumerate().map(|(i, x)| a.r(x / lengths[i / d].max(eps))).collect();
         let (exact, kept) = (u.clone(), lengths.clone());
-        let back = move |_: &Tape, du: &Array| {
+        let back = move |t: &Tape, du: &Array| {
             let mut dx = Vec::new();
             for (i, &length) in kept.iter().enumerate() {
                 let (u, du) = (&exact[i * d..(i + 1) * d], &du.data[i * d..(i + 1) * d]);
                 let along = a.sum(&u.iter().zip(du).map(|(u, g)| a.r(u * g)).collect::<Vec<_>>());
-                let along = if length > eps { along } else { 0.0 };
+                let projects = length > eps && !t.has(Bug::BwdL2NoProjection);
+                let along = if projects { along } else { 0.0 };
                 dx.extend(u.iter().zip(du).map(|(u, g)| a.r(a.r(g - a.r(u * along)) / length.max(eps))));
             }
             vec![Array::new(&du.shape, dx)]

@@ -20,13 +20,17 @@ use crate::terminal::Terminal;
 /// Run the command of a backend on every case, and check its answers
 ///
 /// In the words of the command `{case}` stands for the file of a case, `{id}` for its name, `{bundle}` for the folder of the bundle,
-/// `{profile}` for the profile, and `{out}` for the file that it has to write. Exit code 77 of the command says that it does not have the operation of a case; if it has none of them, nothing was tested, which is no success.
+/// `{profile}` for the profile, `{layout}` for the way in which inputs lie in memory, and `{out}` for the file that it has to write. Exit code 77 of the command says that it does not have the operation of a case; if it has none of them, nothing was tested, which is no success.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Folder of the bundle
     bundle: PathBuf,
     #[command(flatten)]
     how: How,
+    /// How the command is to lay out its inputs: `contiguous`, `transposed` (the last two axes stored the other way round),
+    /// `sliced` (every second number of a wider array, NaN between them), `aliased` (views of one buffer), or `all` of them
+    #[arg(long, value_name = "LAYOUT", default_value = "contiguous", value_parser = LAYOUTS)]
+    layout: String,
     /// Seconds that the command may take for a case
     #[arg(long, value_name = "S", default_value_t = 60)]
     timeout: u64,
@@ -35,18 +39,25 @@ pub struct Args {
     command: Vec<String>,
 }
 
+/// What `--layout` may be.
+const LAYOUTS: [&str; 5] = ["contiguous", "transposed", "sliced", "aliased", "all"];
+
 /// The exit code of a command that does not have the operation of a case.
 const SKIP: i32 = 77;
 
 /// Runs the verb.
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
+    if args.layout != "contiguous" && !args.command.iter().any(|word| word.contains("{layout}")) {
+        let message = format!("--layout {}: no word of the command holds {{layout}}", args.layout);
+        return Err(Failure::usage(message));
+    }
     let bundle = open(&args.bundle)?;
-    let cases = chosen(&bundle, &args.how)?;
+    let tasks = tasks(args, &chosen(&bundle, &args.how)?)?;
     interrupt::catch()?;
     let folder = std::env::temp_dir().join(format!("mmt-golden-run-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|error| Failure::unwritten(&folder, &error))?;
-    let bar = terminal.progress(cases.len() as u64, "run");
-    let ended = compared(args, &bundle, &cases, &folder, &bar);
+    let bar = terminal.progress(tasks.iter().map(|(_, cases)| cases.len() as u64).sum(), "run");
+    let ended = all_compared(args, &bundle, &tasks, &folder, &bar);
     bar.finish_and_clear();
     // What the commands wrote is of no use any more; if it stays, it is in the folder of temporary files.
     let _ = fs::remove_dir_all(&folder);
@@ -55,17 +66,56 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
     tell(&bundle, reports, &args.how, terminal)
 }
 
+/// A layout, and the cases that have it.
+type Task<'a> = (&'static str, Vec<&'a CaseEntry>);
+
+/// The layouts that are asked for.
+fn tasks<'a>(args: &Args, cases: &[&'a CaseEntry]) -> Result<Vec<Task<'a>>, Failure> {
+    let asked = |layout: &&str| args.layout == "all" || args.layout == *layout;
+    let having = |layout: &'static str| {
+        let has = |case: &&&CaseEntry| case.layouts.iter().any(|other| other == layout);
+        (layout, cases.iter().filter(has).copied().collect::<Vec<_>>())
+    };
+    let list: Vec<Task> = LAYOUTS[..4].iter().filter(|layout| asked(layout)).map(|l| having(l)).collect();
+    if list.iter().all(|(_, cases)| cases.is_empty()) {
+        return Err(Failure::new(Code::NothingSelected, format!("no case has the layout `{}`", args.layout)));
+    }
+    Ok(list)
+}
+
+/// Every layout after the other; cases in another than the usual one have its name behind theirs.
+fn all_compared(
+    args: &Args,
+    bundle: &Bundle,
+    tasks: &[Task],
+    folder: &Path,
+    bar: &ProgressBar,
+) -> Result<Vec<CaseReport>, Failure> {
+    let mut all = vec![];
+    for task in tasks {
+        // What the layout before has written is not the answer to this one.
+        let folder = folder.join(task.0);
+        fs::create_dir_all(&folder).map_err(|error| Failure::unwritten(&folder, &error))?;
+        let mut reports = compared(args, bundle, task, &folder, bar)?;
+        if task.0 != "contiguous" {
+            reports.iter_mut().for_each(|report| report.id = format!("{} {}", report.id, task.0));
+        }
+        all.extend(reports);
+    }
+    Ok(all)
+}
+
 /// Runs the command for every case, and compares what it answered.
 fn compared(
     args: &Args,
     bundle: &Bundle,
-    cases: &[&CaseEntry],
+    (layout, cases): &Task,
     folder: &Path,
     bar: &ProgressBar,
 ) -> Result<Vec<CaseReport>, Failure> {
     let mut reports = vec![];
     for (done, case) in cases.iter().enumerate() {
-        reports.extend(answer(args, case, folder)?);
+        reports.extend(answer(args, case, layout, folder)?);
         if interrupt::asked() {
             let message = format!("interrupted after {done} of {} cases", cases.len());
             return Err(Failure::new(Code::Incomplete, message));
@@ -83,7 +133,7 @@ fn compared(
 }
 
 /// Runs the command for a case; a report if it did not answer.
-fn answer(args: &Args, case: &CaseEntry, folder: &Path) -> Result<Option<CaseReport>, Failure> {
+fn answer(args: &Args, case: &CaseEntry, layout: &str, folder: &Path) -> Result<Option<CaseReport>, Failure> {
     let out = folder.join(format!("{}.safetensors", case.id));
     let place = |word: &String| {
         let path = |path: &Path| path.display().to_string();
@@ -91,6 +141,7 @@ fn answer(args: &Args, case: &CaseEntry, folder: &Path) -> Result<Option<CaseRep
             .replace("{id}", &case.id)
             .replace("{bundle}", &path(&args.bundle))
             .replace("{profile}", args.how.profile.name())
+            .replace("{layout}", layout)
             .replace("{out}", &path(&out))
     };
     let words: Vec<String> = args.command.iter().map(place).collect();

@@ -94,6 +94,7 @@ fn case(entry: &CaseEntry, truth: &Tensors) -> Case {
             .filter(|name| checked(name))
             .map(|n| n.to_string())
             .collect(),
+        note: entry.notes.join("; "),
     }
 }
 
