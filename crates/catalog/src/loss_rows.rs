@@ -25,7 +25,9 @@ pub fn rows() -> Vec<Row> {
     vec![
         ce("ce.normal", 7, 9).smoke(),
         ce("ce.ignore", 17, 9).regimes(&["normal", "ignore"]),
-        ce("ce.nothing", 5, 9).regimes(&["normal", "nothing"]),
+        ce("ce.nothing", 5, 9)
+            .regimes(&["normal", "nothing"])
+            .note("no row counts: the loss is zero, and a mean over them would be no number"),
         ce("ce.large", 7, 12).fill("in/z", Fill::normal(60.0)).regimes(&["large"]),
         ce("ce.odd", 9, 129).regimes(&["normal", "odd", "ignore"]),
         ce("ce.two", 9, 2),

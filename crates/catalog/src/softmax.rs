@@ -73,7 +73,7 @@ pub fn rows() -> Vec<Row> {
         plain("rows.tiny", 5, 9).fill("in/x", Fill::normal(0.004)).regimes(&["tiny"]),
         plain("rows.ties", 6, 8).fill("in/x", Fill::Ties { rows: 1, std: 2.0 }).regimes(&["ties"]),
         plain("rows.len1", 5, 1).regimes(&["normal", "len1"]),
-        plain("rows.long", 1, 16385).regimes(&["normal", "long", "odd"]),
+        plain("rows.long", 1, 16385).regimes(&["normal", "long", "odd", "faint"]),
         plain("masked.normal", 7, 12),
         log("log.normal", 5, 9),
         log("log.large", 5, 17).fill("in/z", Fill::normal(20.0)).regimes(&["large"]),

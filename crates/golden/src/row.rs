@@ -112,13 +112,16 @@ impl Row {
     }
 
     /// The arithmetics that a case is about: inputs that do not fit into half the bits are not for those that have them, large
-    /// numbers are not for those with five bits of exponent, and the subnormal numbers of single precision are for it alone.
+    /// numbers and faint ones are not for those with five bits of exponent, and the subnormal numbers of single precision are
+    /// for it alone.
     pub fn profiles(&self) -> Vec<Profile> {
         let fits = |profile: &Profile| match profile {
             Profile::F32 => true,
             Profile::F64 | Profile::Tf32 => self.grid != Grid::Subnormal,
             Profile::Bf16 => self.grid == Grid::G8,
-            Profile::F16 => self.grid == Grid::G8 && !self.regimes.contains(&"huge"),
+            Profile::F16 => {
+                self.grid == Grid::G8 && !self.regimes.iter().any(|r| ["huge", "faint"].contains(r))
+            }
         };
         Profile::ALL.into_iter().filter(fits).collect()
     }

@@ -174,7 +174,6 @@ bugs! {
         MlmAllTokensMean "mlm_all_tokens_mean" "divided by all rows, not by those that count";
         MlmIgnoreAsClass0 "mlm_ignore_as_class0" "rows without a label scored as class 0";
         MlmSum "mlm_sum" "summed";
-        CeNothingNan "ce_nothing_nan" "a mean over no rows: zero by zero";
         MlmLog2 "mlm_log2" "bits, not nats";
         LabelSmooth "label_smooth" "label smoothing of 0.1 left on";
         KdNoT2 "kd_no_T2" "factor T^2 missing";

@@ -45,7 +45,6 @@ fn of_labels(run: &Run, z: Var, labels: &[i64], eps: f64, share: f64) -> Result<
         Some(Bug::MlmLog2) => counted as f64 * std::f64::consts::LN_2,
         _ => counted.max(1) as f64,
     };
-    let nothing = if t.has(Bug::CeNothingNan) && counted == 0 { f64::NAN } else { 0.0 };
     let other = a.r(eps / k as f64);
     let mut targets = Targets { shares: Vec::new(), weights: Vec::new(), constants: vec![0.0; labels.len()] };
     for &label in labels {
@@ -56,7 +55,7 @@ fn of_labels(run: &Run, z: Var, labels: &[i64], eps: f64, share: f64) -> Result<
         }
         let one = |c: usize| if c == label { a.r(a.r(1.0 - eps) + other) } else { other };
         targets.shares.extend((0..k).map(one));
-        targets.weights.push(if counts { a.r(share / divisor) } else { nothing });
+        targets.weights.push(if counts { a.r(share / divisor) } else { 0.0 });
     }
     Ok(targets)
 }
