@@ -149,8 +149,7 @@ def refused(name, change, why):
     try:
         list(g.load(copy, case="softmax.rows.normal"))
     except ValueError as e:
-        assert why in str(e) and "
-" not in str(e), e
+        assert why in str(e) and "\n" not in str(e), e
     else:
         sys.exit(f"{name}: {why}")
     open(path, "wb").write(good)
