@@ -19,6 +19,13 @@ pub fn catch() -> Result<(), Failure> {
     ctrlc::set_handler(asked).map_err(|e| Failure::new(Code::Usage, format!("Ctrl-C cannot be caught: {e}")))
 }
 
+/// From now on the first Ctrl-C is the end: nothing waits to be kept.
+pub fn release() {
+    if ASKED.swap(true, Ordering::Relaxed) {
+        std::process::exit(ENDED);
+    }
+}
+
 /// Whether Ctrl-C was pressed.
 pub fn asked() -> bool {
     ASKED.load(Ordering::Relaxed)

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mmt_fusion::topology::{Sizes, parse};
+use mmt_fusion::topology::{Named, Sizes, parse};
 use mmt_lab::net::known::{Known, expression, read};
 use mmt_lab::tasks::Task;
 use mmt_lab::training::Settings;
@@ -21,14 +21,19 @@ pub const CHECKPOINT: &str = "checkpoint.safetensors";
 pub const MODEL: &str = "model.safetensors";
 
 /// A training with the folder that it lives in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Run {
     pub folder: PathBuf,
     /// The name of the topology, or its expression.
     pub name: String,
     pub precision: Precision,
     pub settings: Settings,
+    /// Samples of the test after it.
+    pub test: usize,
 }
+
+/// Samples of a test, at most.
+pub const MOST_TESTED: usize = 1_000_000;
 
 /// The task of a name.
 pub fn task(name: &str) -> Result<Task, Failure> {
@@ -45,13 +50,19 @@ pub fn topology(what: &str, task: Task, sizes: &Sizes) -> Result<Known, Failure>
         let own = task.modalities();
         let names = mmt_lab::net::known::TRAINED.iter().map(|(name, _)| *name);
         let hint = did_you_mean(what, names.chain(own.iter().map(|m| m.name)));
-        return Err(Failure::usage(format!("no topology is called `{what}`")).hint(hint));
+        return Err(match Named::find(what) {
+            None => Failure::usage(format!("no topology is called `{what}`")).hint(hint),
+            Some(named) => {
+                Failure::usage(format!("`{what}` is not trained by name, but its expression can be"))
+                    .hint(format!("mmt topology show {}", named.name))
+            }
+        });
     }
     read(what, task, &task.example_shapes(2, sizes.width), sizes).map_err(|misfit| {
         let rest = &misfit.text[misfit.at.start..];
         let place = match rest {
             "" => "at the end of the text".to_string(),
-            rest => format!("here: {}", shorten(rest, 60)),
+            rest => format!("here: {}", shorten(&rest.replace(char::is_whitespace, " "), 60)),
         };
         Failure::usage(misfit.to_string()).hint(place)
     })
@@ -60,18 +71,13 @@ pub fn topology(what: &str, task: Task, sizes: &Sizes) -> Result<Known, Failure>
 impl Run {
     /// A run in a new folder below `out`: the first `run-0001`, `run-0002`, .. that is not there. Two runs at once get two
     /// folders.
-    pub fn create(
-        out: &Path,
-        name: String,
-        precision: Precision,
-        settings: Settings,
-    ) -> Result<Self, Failure> {
+    pub fn create(out: &Path, run: Run) -> Result<Self, Failure> {
         std::fs::create_dir_all(out).map_err(|error| Failure::unwritten(out, &error))?;
         for number in 1.. {
             let folder = out.join(format!("run-{number:04}"));
             match std::fs::create_dir(&folder) {
                 Ok(()) => {
-                    let run = Run { folder, name, precision, settings };
+                    let run = Run { folder, ..run };
                     let path = run.folder.join(SETTINGS);
                     let text = format!("{:#}\n", run.json());
                     file::write(&path, text.as_bytes()).map_err(|error| Failure::unwritten(&path, &error))?;
@@ -95,9 +101,9 @@ impl Run {
         let wrong =
             |why: String| Failure::new(Code::InvalidData, format!("{}: {}", path.display(), one_line(&why)));
         let value: Value = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
-        let (name, precision, settings) = from_json(&value).map_err(wrong)?;
-        settings.check().map_err(|e| wrong(e.to_string()))?;
-        Ok(Run { folder, name, precision, settings })
+        let run = from_json(&value).map_err(wrong)?;
+        run.settings.check().map_err(|e| wrong(e.to_string()))?;
+        Ok(Run { folder, ..run })
     }
 
     fn json(&self) -> Value {
@@ -107,7 +113,7 @@ impl Run {
             "schema": "mmt-run/1", "task": task.name(), "name": self.name,
             "topology": self.settings.topology.to_string(), "precision": self.precision.name(),
             "width": sizes.width, "heads": sizes.heads, "hidden": sizes.hidden, "steps": steps, "batch": batch,
-            "rate": rate, "weight_decay": weight_decay, "max_norm": max_norm, "drop": drop, "seed": seed,
+            "rate": rate, "weight_decay": weight_decay, "max_norm": max_norm, "drop": drop, "seed": seed, "test": self.test,
         })
     }
 }
@@ -128,7 +134,7 @@ fn one_line(text: &str) -> String {
     text.replace(char::is_control, "?")
 }
 
-fn from_json(value: &Value) -> Result<(String, Precision, Settings), String> {
+fn from_json(value: &Value) -> Result<Run, String> {
     let text = |key: &str| {
         value.get(key).and_then(Value::as_str).ok_or_else(|| format!("`{key}` is missing or not a text"))
     };
@@ -166,7 +172,8 @@ fn from_json(value: &Value) -> Result<(String, Precision, Settings), String> {
         ..Settings::new(task, known.topology.clone(), whole("steps", 10_000_000)?, seed)
     };
     fits(known.activations, settings.batch)?;
-    Ok((one_line(text("name")?), precision, settings))
+    let (folder, name, test) = (PathBuf::new(), one_line(text("name")?), whole("test", MOST_TESTED)?);
+    Ok(Run { folder, name, precision, settings, test })
 }
 
 #[cfg(test)]
@@ -177,15 +184,20 @@ mod tests {
         let known = topology("late", Task::DigitsQa, &mmt_lab::net::SIZES).unwrap();
         let settings =
             Settings { rate: 0.1 + 0.2, ..Settings::new(Task::DigitsQa, known.topology, 7, u64::MAX) };
-        Run { folder: PathBuf::new(), name: "late".to_string(), precision: Precision::F64, settings }
+        Run {
+            folder: PathBuf::new(),
+            name: "late".to_string(),
+            precision: Precision::F64,
+            settings,
+            test: 300,
+        }
     }
 
     #[test]
     fn settings_are_read_back_to_the_last_bit() {
         let run = run();
         let text = run.json().to_string();
-        let (name, precision, settings) = from_json(&serde_json::from_str(&text).unwrap()).unwrap();
-        assert_eq!((name, precision, settings), (run.name, run.precision, run.settings));
+        assert_eq!(from_json(&serde_json::from_str(&text).unwrap()).unwrap(), run);
     }
 
     #[test]
@@ -204,6 +216,7 @@ mod tests {
             wrong("width", json!(1u64 << 40)),
             "`width` is missing or not a whole number from 1 to 4096"
         );
+        assert_eq!(wrong("test", json!(0)), "`test` is missing or not a whole number from 1 to 1000000");
         assert!(wrong("heads", json!(5)).starts_with("`topology`: "));
         assert!(wrong("topology", json!("Tf(1, 2")).starts_with("`topology`: "));
         assert_eq!(from_json(&json!([])).unwrap_err(), "`schema` is missing or not a text");

@@ -30,7 +30,6 @@ impl<R: Real> SumWeights<R> {
                 softmax(eta)?
             }
         };
-        check_finite("early_sum: weights", &alpha)?;
         Ok(alpha)
     }
 
@@ -117,7 +116,6 @@ impl<R: Real> EarlySum<R> {
         let alpha = self.weights.values()?;
         check_shape("early_sum: weights", alpha.shape(), &[inputs.len()])?;
         let u = weighted_sum(inputs, &alpha)?;
-        check_finite("early_sum: u", &u)?;
         let (z, joint) = self.joint.forward(&u, rows, mask)?;
         let inputs = inputs.iter().map(|&x| x.to_owned()).collect();
         Ok((z, EarlySumTape { inputs, alpha, joint }))
@@ -148,19 +146,23 @@ impl<R: Real> EarlySum<R> {
     }
 }
 
-/// `Σ_m α_m X_m`, added in order.
+/// `Σ_m α_m X_m`, added in order. Weights and sums are finite in the number type in which they are used, or refused.
 pub(crate) fn weighted_sum<R: Real>(inputs: &[&ArrayRef2<R>], alpha: &Array1<R>) -> Result<Array2<R>> {
+    check_finite("early_sum: weights", alpha)?;
     let mut u = Array2::zeros(inputs[0].dim());
     for (x, &alpha) in inputs.iter().zip(alpha) {
         check_shape("early_sum: x", x.shape(), inputs[0].shape())?;
         check_finite("early_sum: x", x)?;
         u.zip_mut_with(x, |u, &x| *u += alpha * x);
     }
+    check_finite("early_sum: u", &u)?;
     Ok(u)
 }
 
 #[cfg(test)]
 mod tests {
+    use mmt_tensor::Random;
+
     use super::*;
 
     #[test]
@@ -194,6 +196,24 @@ mod tests {
                 let error = module.forward(&[&x, &x], &Ragged::one(3), &Mask::None).unwrap_err();
                 assert_eq!(error.to_string(), "early_sum: weights: not a finite number");
             }
+        }
+    }
+
+    #[test]
+    fn what_single_precision_cannot_hold_is_refused_by_the_page_and_by_the_algebra() {
+        use crate::topology::{Inputs, Program, Sizes, parse};
+        let inputs: Inputs = ["a", "t"].map(|m| (m.to_string(), (Ragged::one(3), 4))).into();
+        let sizes = Sizes { width: 4, heads: 2, hidden: 8 };
+        let x = Array2::<f32>::ones((3, 4));
+        for (weight, what) in [(1e39, "weights"), (3e38, "u")] {
+            let expected = format!("early_sum: {what}: not a finite number");
+            let module = EarlySum { weights: SumWeights::Fixed(vec![weight; 2]), joint: Stream::identity() };
+            let error = module.forward(&[&x, &x], &Ragged::one(3), &Mask::None).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+            let topology = parse(&format!("Sum[({weight}, In a), ({weight}, In t)]")).unwrap().topology;
+            let program = Program::<f32>::new(topology, &inputs, sizes, &mut Random::seed(1)).unwrap();
+            let tokens = ["a", "t"].map(|m| (m.to_string(), x.clone())).into();
+            assert_eq!(program.forward(&tokens, &inputs).unwrap_err().to_string(), expected);
         }
     }
 }

@@ -40,7 +40,10 @@ const DRAWS: usize = 2000;
 /// `pictures`: which pictures a sample shows. Samples that share one are wrong together, so a bootstrap that draws samples is too
 /// sure. Here the pictures are drawn again, and the seeds where there are several, each with replacement and on its own; a sample
 /// counts as often as its seed and all its pictures were drawn, multiplied. A sample without a picture stands for itself. With one
-/// picture in each sample and one seed this is the bootstrap of clusters; with several it is never too sure, and rather too wide.
+/// picture in each sample and one seed this is the bootstrap of clusters; with several pictures in each it is rather too wide.
+///
+/// Of few seeds it is too sure: where they are all that differs, an interval from three of them holds the truth in three of four
+/// draws, as none of their means lies outside them.
 ///
 /// What else samples share, such as the few speakers and writers of a test, is in no interval.
 ///

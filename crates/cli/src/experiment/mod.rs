@@ -70,9 +70,10 @@ fn list(terminal: &Terminal) -> Done {
     for experiment in &EXPERIMENTS {
         let last = Record::read(experiment.id, &terminal.options.out);
         let status = match &last {
-            Some(record) if record.holds() => "holds",
-            Some(_) => "fails",
-            None => "-",
+            Ok(Some(record)) if record.holds() => "holds",
+            Ok(Some(_)) => "fails",
+            Ok(None) => "-",
+            Err(_) => "unreadable",
         };
         terminal.event(
             "experiment",
@@ -159,9 +160,13 @@ fn one(experiment: &Experiment, plan: &Plan, terminal: &Terminal) -> Result<bool
 fn report(ids: &[String], terminal: &Terminal) -> Done {
     let list = if ids.is_empty() { EXPERIMENTS.iter().collect() } else { chosen(ids)? };
     let out = &terminal.options.out;
-    let records: Vec<Record> = list.iter().filter_map(|e| Record::read(e.id, out)).collect();
+    let mut records = vec![];
+    for experiment in list {
+        records.extend(Record::read(experiment.id, out)?);
+    }
     if records.is_empty() {
-        let message = format!("no experiment was run below {}", out.display());
+        let which = if ids.is_empty() { "no experiment".to_string() } else { ids.join(", ") };
+        let message = format!("{which}: not run below {}", out.display());
         return Err(Failure::new(Code::NothingSelected, message).hint("mmt experiment run x2 --quick"));
     }
     terminal.start(Precision::F32, "")?;

@@ -6,7 +6,7 @@ use mmt_lab::experiments::{Band, Experiment, Outcome, Plan, Series};
 use mmt_report::file;
 use serde_json::{Value, json};
 
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::terminal::{BAD, BOLD, GOOD, Terminal, paint};
 
 /// What a run of an experiment found, as it stands in its file.
@@ -68,11 +68,24 @@ impl Record {
         Ok(path)
     }
 
-    /// The last run, if there is one that can be read.
-    pub fn read(id: &str, out: &Path) -> Option<Self> {
-        let bytes = mmt_golden::file::read_bytes(&Self::path(id, out)).ok()?;
-        let json: Value = serde_json::from_slice(&bytes).ok()?;
-        (json.get("schema")?.as_str()? == "mmt-experiment/1").then(|| Record { id: id.to_string(), json })
+    /// The last run, if there is one.
+    pub fn read(id: &str, out: &Path) -> Result<Option<Self>, Failure> {
+        let path = Self::path(id, out);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let wrong = |why: &str| Failure::new(Code::InvalidData, format!("{}: {why}", path.display()));
+        let bytes = mmt_golden::file::read_bytes(&path)?;
+        let json: Value = serde_json::from_slice(&bytes).map_err(|e| wrong(&e.to_string()))?;
+        let text = |key: &str| json.get(key).and_then(Value::as_str).unwrap_or("");
+        if text("schema") != "mmt-experiment/1" || text("id") != id {
+            return Err(wrong(&format!("expected the schema mmt-experiment/1 and the id {id}")));
+        }
+        let verdicts = json.get("verdicts").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+        if !verdicts || json.get("holds").is_none_or(|holds| !holds.is_boolean()) {
+            return Err(wrong("`verdicts` or `holds` is missing"));
+        }
+        Ok(Some(Record { id: id.to_string(), json }))
     }
 
     pub fn holds(&self) -> bool {

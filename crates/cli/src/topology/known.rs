@@ -98,7 +98,7 @@ fn around(text: &str, offset: usize) -> String {
     if rest.is_empty() {
         "at the end of the text".to_string()
     } else {
-        format!("here: {}", shorten(rest, 60))
+        format!("here: {}", shorten(&rest.replace(char::is_whitespace, " "), 60))
     }
 }
 

@@ -5,7 +5,7 @@ mod log;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use mmt_golden::file;
@@ -49,10 +49,10 @@ pub struct Args {
     #[arg(long, value_name = "P", default_value_t = 0.0)]
     drop: f64,
     /// Samples of the test
-    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=runs::MOST_TESTED as i64))]
     test: u32,
     /// Go on with a training that was interrupted: its folder, or its number below DIR
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["task", "topology", "steps", "batch", "rate", "drop"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["task", "topology", "steps", "batch", "rate", "drop", "test"])]
     resume: Option<String>,
 }
 
@@ -85,7 +85,11 @@ fn new_run(args: &Args, terminal: &Terminal) -> Result<Run, Failure> {
     runs::fits(known.activations, settings.batch)
         .map_err(|why| Failure::usage(why).hint("a smaller --batch"))?;
     let name = known.name.unwrap_or_else(|| settings.topology.to_string());
-    Run::create(&terminal.options.out, name, terminal.precision(Precision::F32), settings)
+    let precision = terminal.precision(Precision::F32);
+    Run::create(
+        &terminal.options.out,
+        Run { folder: PathBuf::new(), name, precision, settings, test: args.test as usize },
+    )
 }
 
 fn run_in<R: Trainable>(args: &Args, run: &Run, terminal: &Terminal) -> Done {
@@ -117,12 +121,11 @@ fn run_in<R: Trainable>(args: &Args, run: &Run, terminal: &Terminal) -> Done {
     if trainer.log.len() < run.settings.steps {
         return Ok(stopped(run, &trainer, terminal));
     }
-    finish(args, run, &trainer, written, (start, terminal))
+    finish(run, &trainer, written, (start, terminal))
 }
 
 /// Tests and saves what was learned. The lines come after the files: a reader who closed the pipe keeps the model.
 fn finish<R: Trainable>(
-    args: &Args,
     run: &Run,
     trainer: &Trainer<R>,
     written: Result<(), Failure>,
@@ -130,7 +133,8 @@ fn finish<R: Trainable>(
 ) -> Done {
     let model = run.folder.join(MODEL);
     write(&model, &parameters(&trainer.net))?;
-    let (count, seed) = (args.test as usize, run.settings.seed.wrapping_add(1));
+    interrupt::release();
+    let (count, seed) = (run.test, run.settings.seed.wrapping_add(1));
     // Of numbers that were finite when the last step was taken.
     let test = mmt_lab::training::test::test(&trainer.net, count, seed, &[]).map_err(|error| {
         let message = format!("{}: diverged in the last step: {error}", model.display());

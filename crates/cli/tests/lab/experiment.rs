@@ -30,6 +30,22 @@ fn an_experiment_leaves_its_page_and_its_numbers() {
     let again = mmt(&["experiment", "report", "x9", "--out", out]);
     assert_eq!(again.status.code(), output.status.code());
     assert!(text(&again.stdout).contains("Pre-LN, last layer"));
+    let path = folder.join("x9-ln-gradients.json");
+    let wrong = [
+        ("{", "EOF while parsing an object at line 1 column 1"),
+        (
+            r#"{"schema":"mmt-experiment/1","id":"x1"}"#,
+            "expected the schema mmt-experiment/1 and the id x9-ln-gradients",
+        ),
+        (r#"{"schema":"mmt-experiment/1","id":"x9-ln-gradients"}"#, "`verdicts` or `holds` is missing"),
+    ];
+    for (json, why) in wrong {
+        fs::write(&path, json).unwrap();
+        let (code, error) = refused(&["experiment", "report", "--out", out]);
+        assert_eq!((code, error), (3, format!("error: {}: {why}\n", path.display())));
+        let list = events(&["--json", "experiment", "list", "--out", out]);
+        assert!(list.iter().any(|e| e["id"] == "x9-ln-gradients" && e["status"] == "unreadable"));
+    }
     fs::remove_dir_all(folder).unwrap();
 }
 
@@ -40,7 +56,7 @@ fn wrong_experiments_are_refused() {
     assert!(error.starts_with("error: no experiment is called `y2`\nhint: did you mean x"), "{error}");
     let (code, error) = refused(&["experiment", "report", "x2", "--out", "/nowhere"]);
     assert_eq!(code, 6);
-    assert!(error.starts_with("error: no experiment was run below /nowhere\n"), "{error}");
+    assert!(error.starts_with("error: x2: not run below /nowhere\n"), "{error}");
 }
 
 #[test]

@@ -128,6 +128,11 @@ fn wrong_trainings_are_refused_before_they_begin() {
     assert!(
         error.starts_with("error: no topology is called `early-concatt`\nhint: did you mean early-concat")
     );
+    let (code, error) = refused(&["train", "--topology", "mbt"]);
+    assert_eq!(code, 2);
+    let expected =
+        "error: `mbt` is not trained by name, but its expression can be\nhint: mmt topology show mbt\n";
+    assert_eq!(error, expected);
     let (code, error) = refused(&["train", "--topology", "Tf(1, 2, Cat[In image, In smell])"]);
     assert_eq!(code, 2);
     assert_eq!(
@@ -206,7 +211,7 @@ fn a_training_that_is_interrupted_goes_on_to_the_same_bits() {
     let part = shown(&["eval", "1", "--test", "20", "--out", out]);
     assert!(part.contains(" of 20 samples"), "{part}");
 
-    shown(&["train", "--resume", "1", "--test", "20", "--out", out]);
+    shown(&["train", "--resume", "1", "--out", out]);
     shown(&arguments);
     assert_eq!(bytes(&folder, "run-0001"), bytes(&folder, "run-0002"));
     let log = |run: &str| fs::read(folder.join(run).join("log.jsonl")).unwrap();

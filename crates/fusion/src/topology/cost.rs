@@ -78,7 +78,8 @@ fn of_node(node: &Node, shapes: &[Shape], sizes: &Sizes) -> Cost {
         Node::Bi { a, b, .. } => {
             let rows = both(at(a), at(b));
             let d = at(a).width;
-            (block_flops(sizes, (d, d), &rows, &rows), block_memory(sizes, (d, d), &rows, &rows))
+            let outputs = 2 * rows.tokens() as u128 * d as u128;
+            (block_flops(sizes, (d, d), &rows, &rows), block_memory(sizes, (d, d), &rows, &rows) + outputs)
         }
         _ => (0, 0),
     };
@@ -122,8 +123,9 @@ pub fn block_flops(sizes: &Sizes, (d, context): (usize, usize), rows: &Ragged, o
 ///
 /// For `N` tokens: the input, two normalized copies, queries, keys, values, the output of the heads and the sum after it, each
 /// `N d`; twice the hidden width of the network; and the weights of `h` heads. `M_x` has the keys and values of a context instead.
+/// A bidirectional block keeps `M(N_a + N_b) + 2 (N_a + N_b) d`: the outputs of both its attentions beside their mean.
 /// In tiles, `h N_q` logarithms of sums take the place of the weights. Full attention keeps `h (N_a + N_b)²` weights, a
-/// bottleneck `h Σ_m (N_m + B)²`: half of it for equal lengths, which is more than it saves in operations.
+/// bottleneck `h Σ_m (N_m + B)²`: half of it for equal lengths and few of its own tokens, which is more than it saves in operations.
 ///
 /// Source: counted from the tapes of the blocks.
 pub fn block_memory(sizes: &Sizes, (d, _): (usize, usize), rows: &Ragged, of: &Ragged) -> u128 {

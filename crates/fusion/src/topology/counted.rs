@@ -108,6 +108,8 @@ impl Counted {
             self.heads(other, other.p.len() / samples);
             self.product(&w_o.x, stream.norm_1.x.ncols());
             self.keep(&[&stream.norm_1.x, &w_q.x, &own.q, &own.k, &own.v, &w_o.x, &stream.norm_2.x]);
+            // Elsewhere what the heads give is what `w_o` reads; here that is the mean of two.
+            self.keep(&[&own.o, &other.o]);
             self.network(&stream.ffn);
         }
     }

@@ -235,6 +235,12 @@ mod tests {
     }
 
     #[test]
+    fn white_space_is_free_everywhere() {
+        let spread = "Sum[(\t0.5\t,\nIn a\n), (1\n, In t)]";
+        assert_eq!(parse(spread).unwrap().topology, parse("Sum[(0.5, In a), (1, In t)]").unwrap().topology);
+    }
+
+    #[test]
     fn names_are_nodes_and_places_are_known() {
         let text = "Let u = Tf(1, 2, In a) in Cat[u, In t, u]";
         let Parsed { topology, places } = parse(text).unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mmt_tensor::{Error, Ragged, Result};
+use mmt_tensor::{Error, Ragged, Result, check_setting};
 
 use super::rules::shape;
 use super::{Sizes, Topology};
@@ -27,6 +27,18 @@ pub enum Shape {
     /// Two sequences.
     Pair(Sequence, Sequence),
 }
+
+impl Shape {
+    fn segments(&self) -> usize {
+        match self {
+            Shape::Sequence(x) => x.segments.len(),
+            Shape::Pair(a, b) => a.segments.len() + b.segments.len(),
+        }
+    }
+}
+
+/// In all nodes together: a short text can double them with every name.
+const MOST_SEGMENTS: usize = 1 << 16;
 
 /// The shape of a sequence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,9 +110,15 @@ pub fn shapes(
     inputs: &Inputs,
     sizes: &Sizes,
 ) -> std::result::Result<Vec<Shape>, NodeError> {
-    let mut done: Vec<Shape> = vec![];
+    let (mut done, mut segments): (Vec<Shape>, usize) = (vec![], 0);
     for (i, node) in topology.nodes().iter().enumerate() {
         let shape = sizes.check().and_then(|()| shape(node, &done, inputs, sizes));
+        let shape = shape.and_then(|shape| {
+            segments += shape.segments();
+            let few = segments <= MOST_SEGMENTS;
+            check_setting("topology: segments", few, || format!("{segments} of all nodes are too many"))?;
+            Ok(shape)
+        });
         done.push(shape.map_err(|error| NodeError { node: i, error })?);
     }
     for &output in topology.outputs() {
@@ -126,5 +144,32 @@ pub(super) fn is_kept(segment: &Segment, tags: &[String]) -> bool {
     match segment.origin.is_empty() {
         true => tags.iter().any(|tag| tag == "_"),
         false => segment.origin.iter().all(|tag| tags.contains(tag)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::parse;
+
+    /// Twelve names make 4096 segments of one, and a short text can ask for them again and again.
+    #[test]
+    fn segments_without_end_are_refused() {
+        let names = |n: usize| {
+            let double = |k: usize| format!("Let x{} = Cat[x{k}, x{k}] in ", k + 1);
+            format!("Let x0 = In a in {}", (0..n).map(double).collect::<String>())
+        };
+        let inputs: Inputs = [("a".to_string(), (Ragged::one(1), 4))].into();
+        let sizes = Sizes { width: 4, heads: 2, hidden: 8 };
+        let of = |copies: usize| {
+            let text = format!("{}Sum[{}(1, x12)]", names(12), "(1, Mean[x12]), ".repeat(copies));
+            shapes(&parse(&text).unwrap().topology, &inputs, &sizes)
+        };
+        assert!(of(1).is_ok());
+        let error = of(100).unwrap_err().error.to_string();
+        assert!(
+            error.starts_with("topology: segments: ") && error.ends_with("of all nodes are too many"),
+            "{error}"
+        );
     }
 }

@@ -61,7 +61,7 @@ impl<'a> Reader<'a> {
     pub(super) fn number(&mut self) -> Read<f64> {
         self.space();
         let rest = &self.text[self.at..];
-        let end = rest.find([',', ')', ' ']).unwrap_or(rest.len());
+        let end = rest.find(|c: char| [',', ')'].contains(&c) || c.is_whitespace()).unwrap_or(rest.len());
         let number: Option<f64> = rest[..end].parse().ok().filter(|number: &f64| number.is_finite());
         let Some(number) = number else { return Err(self.error("expected a weight")) };
         self.at += end;

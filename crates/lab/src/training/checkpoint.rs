@@ -5,7 +5,7 @@ use std::fmt;
 
 use mmt_golden::file::{Data, Tensors};
 use mmt_tensor::{Random, Real, Tree};
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, ArrayViewD};
 
 use super::{Settings, Trainer};
 use crate::Trainable;
@@ -72,19 +72,42 @@ pub fn restore<R: Trainable>(settings: &Settings, file: &Tensors) -> Result<Trai
     fill("model.", &mut trainer.net, file)?;
     fill("m.", &mut trainer.adamw.m, file)?;
     fill("v.", &mut trainer.adamw.v, file)?;
-    trainer.adamw.steps = whole("steps", file)?;
-    trainer.random = Random::seed(whole("random", file)?);
+    let steps = whole("steps", file)?;
+    let negative = |_| Unfit { name: "steps".to_string(), why: format!("is {steps}, which is negative") };
+    trainer.adamw.steps = steps.try_into().map_err(negative)?;
+    trainer.random = Random::seed(whole("random", file)? as u64);
     trainer.log = log(file)?;
-    if trainer.log.len() as u64 != trainer.adamw.steps || trainer.log.len() > settings.steps {
-        let why = format!("says {} steps, and the log has {}", trainer.adamw.steps, trainer.log.len());
-        return Err(Unfit { name: "steps".to_string(), why });
-    }
+    check_steps(&trainer)?;
+    check_squares(&trainer)?;
     let own = ["model.", "m.", "v."];
     nothing_else(file, |name| {
         let rest = own.iter().find_map(|prefix| name.strip_prefix(prefix));
         ["steps", "random", "log"].contains(&name) || rest.is_some_and(|name| net_has(&trainer.net, name))
     })?;
     Ok(trainer)
+}
+
+fn check_steps<R: Trainable>(trainer: &Trainer<R>) -> Result<(), Unfit> {
+    let (taken, logged, all) = (trainer.adamw.steps, trainer.log.len(), trainer.settings.steps);
+    let unfit = |why: String| Err(Unfit { name: "steps".to_string(), why });
+    if logged as u64 != taken {
+        return unfit(format!("says {taken} steps, and the log has {logged}"));
+    }
+    if logged > all {
+        return unfit(format!("says {taken} steps, and the training has {all} in all"));
+    }
+    Ok(())
+}
+
+/// Means of squares are not negative: the step divides by their roots.
+fn check_squares<R: Trainable>(trainer: &Trainer<R>) -> Result<(), Unfit> {
+    let negative = |(_, v): &(String, ArrayViewD<R>)| v.iter().any(|v| v.to_f64() < 0.0);
+    match trainer.adamw.v.arrays().into_iter().find(negative) {
+        None => Ok(()),
+        Some((name, _)) => {
+            Err(Unfit { name: format!("v.{name}"), why: "holds a negative mean of squares".to_string() })
+        }
+    }
 }
 
 fn new<R: Trainable>(settings: &Settings) -> Result<Trainer<R>, Unfit> {
@@ -125,10 +148,10 @@ fn fill<R: Trainable>(prefix: &str, net: &mut Net<R>, file: &Tensors) -> Result<
     Ok(())
 }
 
-fn whole(name: &str, file: &Tensors) -> Result<u64, Unfit> {
+fn whole(name: &str, file: &Tensors) -> Result<i64, Unfit> {
     let unfit = |why: &str| Unfit { name: name.to_string(), why: why.to_string() };
     match file.get(name).map(|stored| &stored.data) {
-        Some(Data::I64(a)) if a.shape() == [1] => Ok(a.iter().fold(0, |_, &n| n as u64)),
+        Some(Data::I64(a)) if a.shape() == [1] => Ok(a.iter().fold(0, |_, &n| n)),
         Some(_) => Err(unfit("is not one whole number")),
         None => Err(unfit("is missing")),
     }
@@ -142,6 +165,9 @@ fn log(file: &Tensors) -> Result<Vec<Step>, Unfit> {
         _ => None,
     };
     let rows = rows.ok_or_else(|| unfit("is not a table of four numbers for each step"))?;
+    if rows.iter().any(|x| !x.is_finite()) {
+        return Err(unfit("holds what is not a finite number"));
+    }
     let step = |(i, row): (usize, ndarray::ArrayView1<f64>)| Step {
         step: i + 1,
         loss: row[0],
@@ -228,6 +254,29 @@ mod tests {
         assert_eq!(text, "`log` is not a table of four numbers for each step");
         other.remove("random");
         assert_eq!(refused("early-concat", &through_a_file(&other)), "`random` is missing");
+    }
+
+    #[test]
+    fn numbers_that_no_training_leaves_are_refused() {
+        let six = settings("early-concat");
+        let mut trainer = begin::<f32>(&six).unwrap();
+        go_on(&mut trainer, |_| ControlFlow::Continue(())).unwrap();
+        let refused = |settings: &Settings, key: &str, data: Option<Data>| {
+            let mut arrays = checkpoint(&trainer);
+            data.map(|data| arrays.insert(key.to_string(), data));
+            restore::<f32>(settings, &through_a_file(&arrays)).unwrap_err().to_string()
+        };
+        let shorter = Settings { steps: 5, ..six.clone() };
+        assert_eq!(refused(&shorter, "", None), "`steps` says 6 steps, and the training has 5 in all");
+        let steps = Data::I64(Array1::from_elem(1, -5).into_dyn());
+        assert_eq!(refused(&six, "steps", Some(steps)), "`steps` is -5, which is negative");
+        let mut log = Array2::ones((6, 4));
+        log[(2, 3)] = f64::NAN;
+        let text = refused(&six, "log", Some(Data::F64(log.into_dyn())));
+        assert_eq!(text, "`log` holds what is not a finite number");
+        let squares = Data::F32(Array1::from_elem(10, -1.0).into_dyn());
+        let text = refused(&six, "v.head.bias", Some(squares));
+        assert_eq!(text, "`v.head.bias` holds a negative mean of squares");
     }
 
     #[test]
