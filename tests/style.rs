@@ -18,7 +18,6 @@ const LONG_FILES: &[(&str, usize)] = &[
     ("crates/blocks/src/multi_head.rs", 220),
     ("crates/objectives/src/label_smoothing.rs", 230),
     ("crates/golden/src/compute.rs", 220),
-    ("crates/golden/src/report.rs", 210),
     ("crates/tensor/src/ops/kernel.rs", 210),
     ("crates/tensor/src/rounding/any.rs", 250),
     ("crates/tensor/src/ops/conv.rs", 320),

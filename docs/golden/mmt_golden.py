@@ -191,6 +191,9 @@ class Case:
         if missing not in ("fail", "skip"):
             raise ValueError(f'missing={missing!r}: "fail" or "skip"')
         answer = {k[5:] if k.startswith("main/") else k: v for k, v in answer.items()}
+        given = [k for k in answer if k.split("/")[0] in ("in", "param", "buf", "cot", "tol")]
+        if given:
+            raise ValueError(f"`{given[0]}` is given: an answer is what a program computed, not the file of the case")
         rows = []
         for key in sorted(set(self.wanted) | (set(answer) & set(self.arrays)), key=self.order):
             if self.tolerance(key) is None:
@@ -358,14 +361,27 @@ def manifest(folder):
 
 def load(folder, profile="f32", case="*", level=None, family=None, tier=None, layout="mmt", shuffle=None):
     """The cases of a bundle that have tolerances for a profile, one after the other, or shuffled by a seed."""
+    if profile not in U_STORE or layout not in ("mmt", "torch"):
+        raise ValueError(f"profile={profile!r}, layout={layout!r}: {' '.join(U_STORE)}, and mmt or torch")
     entries = manifest(folder)["cases"]
+    if not any(fits(entry, case, level, family, tier) for entry in entries):
+        raise ValueError(f"{folder}: no case fits case={case!r}, level={level!r}, family={family!r}, tier={tier!r}")
+    return chosen(folder, entries, profile, layout, shuffle, lambda entry: fits(entry, case, level, family, tier))
+
+
+def fits(entry, case, level, family, tier):
+    """Whether a case is one of those that are asked for."""
+    wanted = ((level, "level"), (family, "family"), (tier, "tier"))
+    active = entry.get("status", "active") == "active"
+    return active and all(not w or entry[k] == w for w, k in wanted) and fnmatch.fnmatch(entry["id"], case)
+
+
+def chosen(folder, entries, profile, layout, shuffle, asked):
+    """The cases one after the other, those that a profile has."""
     if shuffle is not None:
         np.random.default_rng(shuffle).shuffle(entries)
     for entry in entries:
-        wanted = ((level, "level"), (family, "family"), (tier, "tier"))
-        if entry.get("status", "active") != "active" or any(w and entry[k] != w for w, k in wanted):
-            continue
-        if fnmatch.fnmatch(entry["id"], case):
+        if asked(entry):
             found = Case(folder, entry, profile, layout)
             if found.checked():
                 yield found

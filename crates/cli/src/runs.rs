@@ -134,6 +134,14 @@ fn one_line(text: &str) -> String {
     text.replace(char::is_control, "?")
 }
 
+fn precision(name: &str) -> Result<Precision, String> {
+    match name {
+        "f32" => Ok(Precision::F32),
+        "f64" => Ok(Precision::F64),
+        other => Err(format!("`precision` is `{other}`, expected f32 or f64")),
+    }
+}
+
 fn from_json(value: &Value) -> Result<Run, String> {
     let text = |key: &str| {
         value.get(key).and_then(Value::as_str).ok_or_else(|| format!("`{key}` is missing or not a text"))
@@ -151,11 +159,7 @@ fn from_json(value: &Value) -> Result<Run, String> {
     }
     let task = Task::of(text("task")?)
         .ok_or_else(|| format!("no task is called `{}`", text("task").unwrap_or("")))?;
-    let precision = match text("precision")? {
-        "f32" => Precision::F32,
-        "f64" => Precision::F64,
-        other => return Err(format!("`precision` is `{other}`, expected f32 or f64")),
-    };
+    let precision = precision(text("precision")?)?;
     let sizes =
         Sizes { width: whole("width", 4096)?, heads: whole("heads", 4096)?, hidden: whole("hidden", 65536)? };
     parse(text("topology")?).map_err(|e| format!("`topology`: {e}"))?;

@@ -40,6 +40,13 @@ fn arrays(case: &str) -> BTreeMap<String, Data> {
     file::read(&truth(case)).unwrap().into_iter().map(|(key, stored)| (key, stored.data)).collect()
 }
 
+/// What a right program answers: the truth, without what the case gives.
+fn results(case: &str) -> BTreeMap<String, Data> {
+    let mut arrays = arrays(case);
+    arrays.retain(|key, _| key.starts_with("main/out") || key.starts_with("main/grad"));
+    arrays
+}
+
 /// A folder with one answer, written by `write`.
 fn answer(name: &str, write: impl FnOnce(&Path)) -> PathBuf {
     let got = folder(name);
@@ -51,8 +58,7 @@ fn answer(name: &str, write: impl FnOnce(&Path)) -> PathBuf {
 /// The answer of a program that is right but for what `change` does.
 fn changed(name: &str, change: impl FnOnce(&mut BTreeMap<String, Data>)) -> PathBuf {
     answer(name, |path| {
-        let mut arrays = arrays(CASE);
-        arrays.retain(|key, _| key.starts_with("main/out") || key.starts_with("main/grad"));
+        let mut arrays = results(CASE);
         change(&mut arrays);
         file::write(path, &arrays).unwrap();
     })
@@ -100,6 +106,17 @@ fn an_answer_passes_fails_or_is_incomplete() {
     assert_eq!(check(&right, &[]).0, 4);
     // What is wrong counts for more than what is missing.
     assert_eq!(check(&wrong, &[]).0, 1);
+
+    // A wrong name is not only something that is missing.
+    let misnamed = changed("golden-misnamed", |arrays| {
+        let gradient = arrays.remove("main/grad_in/x").unwrap();
+        arrays.insert("main/gradin/x".to_string(), gradient);
+    });
+    let (code, said) = check(&misnamed, &["--case", CASE, "--allow-missing"]);
+    assert!(code == 4 && said.contains("missing grad_in/x; unknown main/gradin/x"), "{code} {said}");
+    let junit = |folder: &Path| check(folder, &["--case", CASE, "--allow-missing", "--report", "junit"]).1;
+    assert!(junit(&misnamed).contains("failures=\"1\"") && junit(&missing).contains("<skipped/>"));
+    fs::remove_dir_all(misnamed).unwrap();
 
     let extra = changed("golden-extra", |arrays| {
         arrays.insert("main/act/mine".to_string(), Data::F64(ArrayD::zeros(vec![2])));
@@ -201,7 +218,7 @@ fn malformed() -> Vec<(&'static str, Vec<u8>, &'static str)> {
 fn a_malformed_answer_is_refused_in_one_line_and_the_others_are_told() {
     let good = changed("golden-malformed", |_| ());
     let other = "act.gelu.sweep";
-    fs::copy(truth(other), good.join(format!("{other}.safetensors"))).unwrap();
+    file::write(&good.join(format!("{other}.safetensors")), &results(other)).unwrap();
     for (name, bytes, why) in malformed() {
         let path = good.join(format!("{CASE}.safetensors"));
         fs::write(&path, bytes).unwrap();
@@ -392,13 +409,27 @@ fn commands_answer_refuse_crash_or_take_too_long() {
         let rest = [rest, &["--case", CASE, "--"], command].concat();
         ended(&words("run", &[&bundle], &rest))
     };
-    let (code, said) = run(&["cp", "{case}", "{out}"], &[]);
+    let right = changed("golden-run-right", |_| ());
+    let right_file = right.join(format!("{CASE}.safetensors"));
+    let (code, said) = run(&["cp", right_file.to_str().unwrap(), "{out}"], &[]);
     assert!(code == 0 && said.contains("1 of 1"), "{said}");
+    let other = "act.gelu.sweep";
+    file::write(&right.join(format!("{other}.safetensors")), &results(other)).unwrap();
+    // The file of the case holds the truth, so that a copy of it would be right.
+    let (code, said) = run(&["cp", "{case}", "{out}"], &[]);
+    assert!(
+        code == 3 && said.contains("`main/cot/p` is given: an answer is what a program computed"),
+        "{said}"
+    );
     let (code, said) = run(&["sh", "-c", "exit 77"], &[]);
     assert!(code == 6 && said.contains("nothing was tested: 1 cases skipped, 0 without"), "{said}");
     let (code, said) = run(&["true"], &["--allow-missing"]);
     assert!(code == 6 && said.contains("nothing was tested: 0 cases skipped, 1 without"), "{said}");
-    let some = ["sh", "-c", "case {id} in act.*) cp {case} {out};; *) exit 77;; esac"];
+    let copy = format!(
+        "case {{id}} in act.*) cp {}/{{id}}.safetensors {{out}};; *) exit 77;; esac",
+        right.display()
+    );
+    let some = ["sh", "-c", &copy];
     let (code, said) = ended(&words("run", &[&bundle], &[&["--level", "L1", "--"][..], &some].concat()));
     assert!(code == 0 && said.contains(" skipped"), "{said}");
     let (code, said) = run(&["sh", "-c", "exit 9"], &[]);
@@ -409,7 +440,8 @@ fn commands_answer_refuse_crash_or_take_too_long() {
     assert!(code == 3 && said.contains("INVALID"), "{said}");
     let (code, _) = run(&["true"], &[]);
     assert_eq!(code, 4);
-    let copies = ["sh", "-c", "test {layout} != sliced && cp {case} {out}"];
+    let copy = format!("test {{layout}} != sliced && cp {} {{out}}", right_file.display());
+    let copies = ["sh", "-c", &copy];
     let (code, said) = run(&copies, &["--layout", "all"]);
     assert!(code == 5 && said.contains("CRASHED softmax.rows.normal sliced"), "{said}");
     assert!(said.contains("3 of 4"), "{said}");
@@ -419,6 +451,7 @@ fn commands_answer_refuse_crash_or_take_too_long() {
     assert!(code == 2 && said.contains("no word of the command holds {layout}"), "{said}");
     let (code, said) = run(&["/nowhere/at/all"], &[]);
     assert!(code == 5 && said.contains("/nowhere/at/all"), "{said}");
+    fs::remove_dir_all(right).unwrap();
 }
 
 /// Ctrl-C ends a run, and nothing of it is left.

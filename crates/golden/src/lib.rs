@@ -18,6 +18,7 @@ pub mod given;
 pub mod half;
 pub mod hints;
 mod level;
+mod line;
 pub mod manifest;
 mod matched;
 pub mod npy;

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::compare::{CaseReport, Status, TensorReport, Verdict};
+use crate::line::line;
 
 /// All cases that were compared.
+#[derive(Clone)]
 pub struct Report {
     /// Of the bundle.
     pub version: String,
@@ -155,36 +157,23 @@ pub fn block(case: &CaseReport, profile: &str) -> Vec<String> {
             let missing =
                 case.tensors.iter().filter(|t| t.status == Status::Missing && !t.key.contains("/act/"));
             let names: Vec<&str> = missing.map(|t| t.key.trim_start_matches("main/")).collect();
-            format!("missing {}", names.join(", "))
+            let unknown = case.tensors.iter().filter(|t| t.status == Status::Extra).map(|t| t.key.as_str());
+            let unknown: Vec<&str> = unknown.collect();
+            let others =
+                if unknown.is_empty() { String::new() } else { format!("; unknown {}", unknown.join(", ")) };
+            format!("missing {}{others}", names.join(", "))
         }
         _ => String::new(),
     };
     lines.push(format!("{} {}  {profile}   {what}", word(case.status), case.id).trim_end().to_string());
     if let Some(first) = case.first_divergence.as_deref().and_then(|key| case.tensor(key)) {
-        lines.push(format!("  first divergence  {}", line(first)));
+        lines.push(format!("  first divergence  {}", line(first, profile)));
         let mut others: Vec<&&TensorReport> = bad.iter().filter(|t| t.key != first.key).collect();
         others.sort_by(|a, b| b.score.total_cmp(&a.score));
-        lines.extend(others.iter().take(3).map(|t| format!("  {}", line(t))));
+        lines.extend(others.iter().take(3).map(|t| format!("  {}", line(t, profile))));
     }
     lines.extend(looks(case).into_iter().map(|hint| format!("  hint  {hint}")));
     lines
-}
-
-fn line(tensor: &TensorReport) -> String {
-    let TensorReport { key, n, n_bad, got, want, tol, .. } = tensor;
-    match tensor.status {
-        Status::Shape | Status::Dtype => return format!("{key}  another {:?}", tensor.status).to_lowercase(),
-        Status::Extra | Status::Missing => return key.clone(),
-        _ => {}
-    }
-    let index: Vec<String> = tensor.worst_index.iter().map(usize::to_string).collect();
-    let ulp =
-        if tensor.max_ulp.is_finite() { format!(", {:.1e} ulp", tensor.max_ulp) } else { String::new() };
-    format!(
-        "{key}  {n_bad} of {n} bad, score {}; worst ({}) got {got:.6e} want {want:.6e} tol {tol:.1e}{ulp}",
-        score(tensor.score),
-        index.join(","),
-    )
 }
 
 fn testcase(case: &CaseReport, profile: &str) -> String {
@@ -207,9 +196,10 @@ fn testcase(case: &CaseReport, profile: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use mmt_tensor::Profile;
+
     use super::*;
     use crate::compare::judge;
-    use mmt_tensor::Profile;
     use ndarray::arr1;
 
     fn report() -> Report {

@@ -1,19 +1,17 @@
 //! `mmt golden check`: the answers of another implementation against the bundle.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use mmt_golden::bundle::Bundle;
 use mmt_golden::compare::{CaseReport, Settings, Verdict, compare, required};
 use mmt_golden::file::{self, FileError, Tensors};
 use mmt_golden::manifest::CaseEntry;
-use mmt_golden::report::Report;
 use mmt_tensor::{Profile, parallel};
 
 use super::known::known;
 use super::matches::{candidates, matches};
+use super::told::tell;
 use super::{level, open, profile, select};
 use crate::failure::{Code, Done, Failure};
 use crate::terminal::Terminal;
@@ -99,6 +97,10 @@ fn compare_one(
         // The answer of the program, not the bundle: the others are still told.
         Err(error) => return Ok(CaseReport::without(case, Verdict::Invalid, &error.to_string())),
     };
+    if let Some(key) = got.keys().find(|key| given(key)) {
+        let why = format!("`{key}` is given: an answer is what a program computed, not the file of the case");
+        return Ok(CaseReport::without(case, Verdict::Invalid, &why));
+    }
     let truth = bundle.read(case)?;
     let settings = Settings { profile: how.profile, level: how.level };
     let told = compare(case, &truth, &got, settings);
@@ -111,6 +113,13 @@ fn compare_one(
     Ok(report)
 }
 
+/// Whether an array is one that a case gives, and no result of it.
+fn given(key: &str) -> bool {
+    ["in/", "param/", "buf/", "cot/", "tol/"]
+        .iter()
+        .any(|part| key.trim_start_matches("main/").starts_with(part))
+}
+
 /// Compares cases on all threads.
 pub fn compare_all(
     bundle: &Bundle,
@@ -120,43 +129,6 @@ pub fn compare_all(
 ) -> Result<Vec<CaseReport>, Failure> {
     let list = parallel::map(cases.len(), 1 << 30, |i| compare_one(bundle, cases[i], how, of_case(cases[i])));
     list.into_iter().collect()
-}
-
-/// Tells the result, and what the exit code is.
-pub fn tell(bundle: &Bundle, cases: Vec<CaseReport>, how: &How, terminal: &Terminal) -> Done {
-    let version = bundle.manifest.version.clone();
-    let report = Report { version, profile: how.profile.name().to_string(), level: how.level, cases };
-    let json = || report.json(&BTreeMap::new());
-    let form = if terminal.options.json { Form::Json } else { how.report };
-    let text = match form {
-        Form::Text => report.text(),
-        Form::Json => json().to_string(),
-        Form::Junit => report.junit(),
-        Form::Markdown => report.markdown(),
-    };
-    match &how.report_to {
-        Some(path) => save(path, &text)?,
-        None if terminal.options.json => terminal.event("report", json())?,
-        None => terminal.line(text.trim_end())?,
-    }
-    if how.report_to.is_some() {
-        terminal.line(report.conformance())?;
-    }
-    match () {
-        () if report.count(Verdict::Invalid) > 0 => Ok(Code::InvalidData),
-        () if report.count(Verdict::Crashed) > 0 => Ok(Code::CommandFailed),
-        () if report.count(Verdict::Fail) > 0 => Ok(Code::CheckFailed),
-        () if report.count(Verdict::Incomplete) > 0 && !how.allow_missing => Ok(Code::Incomplete),
-        () if report.cases.iter().any(CaseReport::tested) => Ok(Code::Ok),
-        () => Err(nothing_tested(&report)),
-    }
-}
-
-/// Where nothing was compared nothing is right.
-fn nothing_tested(report: &Report) -> Failure {
-    let (skipped, missing) = (report.count(Verdict::Skipped), report.count(Verdict::Incomplete));
-    let message = format!("nothing was tested: {skipped} cases skipped, {missing} without an answer");
-    Failure::new(Code::NothingSelected, message)
 }
 
 /// The cases of the level and of the profile whose names fit.
@@ -176,10 +148,4 @@ fn asked(case: &CaseEntry, how: &How) -> bool {
     let results = || case.tensors.iter().filter(|t| t.class != "input");
     results().any(|t| required(t, how.level))
         && results().any(|t| t.profiles.contains_key(how.profile.name()))
-}
-
-fn save(path: &Path, text: &str) -> Result<(), Failure> {
-    let mut ended = text.trim_end().to_string();
-    let _ = writeln!(ended);
-    std::fs::write(path, ended).map_err(|error| Failure::unwritten(path, &error))
 }

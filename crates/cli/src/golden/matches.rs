@@ -75,12 +75,12 @@ const SHARE: f64 = 0.25;
 /// How far arrays are from those of a bug, if they are its own: within what is allowed, where the bug is not.
 ///
 /// In the wide measure a bug that changes much may have its own rounding. One that changes little cannot be told from the truth in
-/// it: it is looked for in the narrow one, and has to be much nearer than the truth.
+/// it: it is looked for in the narrow one. In both the answer has to be much nearer to the bug than to the truth.
 fn near<'a>(list: impl Iterator<Item = &'a Apart> + Clone) -> Option<f64> {
     let largest = |of: fn(&Apart) -> [f64; 2], i: usize| list.clone().map(|a| of(a)[i]).fold(0.0, f64::max);
     (0..2).find_map(|i| {
         let (bug, got, truth) = (largest(|a| a.bug, i), largest(|a| a.got, i), largest(|a| a.truth, i));
-        (bug > 1.0 && got <= 1.0 && (i == 0 || got <= SHARE * truth)).then_some(got)
+        (bug > 1.0 && got <= 1.0 && got <= SHARE * truth).then_some(got)
     })
 }
 

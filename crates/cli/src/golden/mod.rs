@@ -11,6 +11,7 @@ mod matrix_files;
 mod run;
 mod score;
 mod show;
+mod told;
 mod verify;
 mod write;
 

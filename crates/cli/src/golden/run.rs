@@ -11,8 +11,9 @@ use mmt_golden::compare::{CaseReport, Verdict};
 use mmt_golden::file::{self, reason};
 use mmt_golden::manifest::CaseEntry;
 
-use super::check::{How, chosen, compare_all, tell};
+use super::check::{How, chosen, compare_all};
 use super::open;
+use super::told::tell;
 use crate::failure::{Code, Done, Failure};
 use crate::interrupt;
 use crate::terminal::Terminal;
