@@ -38,6 +38,13 @@ fn passes(out: &Output) {
     assert!(!text.contains(" 0 passed"), "nothing was checked: {text}");
 }
 
+/// Runs a script, which is given the folder of the bundle.
+#[track_caller]
+fn succeeds(script: &str) {
+    let out = run(&["-c", script]);
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
 #[test]
 fn numpy_passes() {
     if has("numpy_passes", "numpy") {
@@ -65,8 +72,7 @@ for bug in "no_scale causal_plus1 ln_eps_outside bias_twice gelu_tanh no_residua
     reports = [case.compare(backend.answer(case, bug=bug)) for case in golden.load(bundle)]
     assert not all(r.ok for r in reports), bug
 "#;
-    let out = python().args(["-c", script]).arg(bundle()).output().expect("Python runs");
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    succeeds(script);
 }
 
 #[test]
@@ -100,8 +106,7 @@ for case in golden.load(sys.argv[1], case="sdpa.*"):
             assert np.isnan(inputs["q"].base).any() and not inputs["q"].flags.contiguous
 assert names == {"contiguous", "transposed", "sliced", "aliased"}, names
 "#;
-    let out = python().args(["-c", script]).arg(bundle()).output().expect("Python runs");
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    succeeds(script);
 }
 
 /// A reader of files from anywhere: short, lying and torn ones give one line.
@@ -126,8 +131,7 @@ for bad in [whole[:5], whole[:40], whole[:-1], struct.pack("<Q", 1 << 62) + whol
     else:
         sys.exit("read a broken file")
 "#;
-    let out = python().args(["-c", script]).output().expect("Python runs");
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    succeeds(script);
 }
 
 /// A manifest or a file that was changed is not the bundle.
@@ -162,8 +166,7 @@ refused(file, lambda b: b[:-1] + bytes([b[-1] ^ 1]), "hash")
 refused(file, lambda b: b + b"0", "bytes, the manifest says")
 shutil.rmtree(os.path.dirname(copy))
 "#;
-    let out = python().args(["-c", script]).arg(bundle()).output().expect("Python runs");
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    succeeds(script);
 }
 
 #[test]

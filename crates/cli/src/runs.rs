@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use crate::failure::{Code, Failure};
 use crate::names::did_you_mean;
-use crate::terminal::{Precision, shorten};
+use crate::terminal::Precision;
+use crate::topology::known::around;
 
 /// The settings of a run.
 pub const SETTINGS: &str = "run.json";
@@ -58,14 +59,8 @@ pub fn topology(what: &str, task: Task, sizes: &Sizes) -> Result<Known, Failure>
             }
         });
     }
-    read(what, task, &task.example_shapes(2, sizes.width), sizes).map_err(|misfit| {
-        let rest = &misfit.text[misfit.at.start..];
-        let place = match rest {
-            "" => "at the end of the text".to_string(),
-            rest => format!("here: {}", shorten(&rest.replace(char::is_whitespace, " "), 60)),
-        };
-        Failure::usage(misfit.to_string()).hint(place)
-    })
+    read(what, task, &task.example_shapes(2, sizes.width), sizes)
+        .map_err(|misfit| Failure::usage(misfit.to_string()).hint(around(&misfit.text, misfit.at.start)))
 }
 
 impl Run {

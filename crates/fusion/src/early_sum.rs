@@ -22,15 +22,14 @@ pub enum SumWeights<R> {
 
 impl<R: Real> SumWeights<R> {
     fn values(&self) -> Result<Array1<R>> {
-        let alpha = match self {
+        Ok(match self {
             SumWeights::Fixed(alpha) => alpha.iter().map(|&a| R::of(a)).collect(),
             SumWeights::Learned(alpha) => alpha.clone(),
             SumWeights::Softmax(eta) => {
                 check_finite("early_sum: weights", eta)?;
                 softmax(eta)?
             }
-        };
-        Ok(alpha)
+        })
     }
 
     /// Adds the gradient of what is learned.

@@ -196,10 +196,9 @@ fn testcase(case: &CaseReport, profile: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use mmt_tensor::Profile;
-
     use super::*;
     use crate::compare::judge;
+    use mmt_tensor::Profile;
     use ndarray::arr1;
 
     fn report() -> Report {

@@ -93,7 +93,7 @@ impl Known {
 }
 
 /// The text from a place on, which says where the mistake is.
-fn around(text: &str, offset: usize) -> String {
+pub fn around(text: &str, offset: usize) -> String {
     let rest = text.get(offset..).unwrap_or("");
     if rest.is_empty() {
         "at the end of the text".to_string()

@@ -1,6 +1,6 @@
 //! `mmt topology`: combinations of modalities as expressions, with what they are and what they cost.
 
-mod known;
+pub mod known;
 pub mod picture;
 mod rails;
 mod show;

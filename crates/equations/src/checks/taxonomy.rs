@@ -1,12 +1,12 @@
 //! Evidence for `eq-3-taxonomy`.
 
-use mmt_fusion::topology::{NAMED, Sizes, Stream, Taxonomy, Timing, bottleneck, taxonomy};
+use mmt_fusion::topology::{Sizes, Stream, Taxonomy, Timing, bottleneck, taxonomy};
 use mmt_golden::Cases;
 use mmt_tensor::testing::assert_close;
 use mmt_tensor::{Random, Real, Result};
 use ndarray::{Array1, array};
 
-use super::topology_kit::{checked, one};
+use super::topology_kit::{checked, named, one};
 use crate::{Property, properties};
 
 const SIZES: Sizes = Sizes { width: 4, heads: 2, hidden: 6 };
@@ -15,10 +15,6 @@ fn labels(text: &str) -> Taxonomy {
     let inputs = one(&[("a", 3), ("t", 3), ("b", 3), ("p", 2), ("v", 2)], 4);
     let (topology, shapes) = checked(text, &inputs, &SIZES);
     taxonomy(&topology, &shapes).unwrap()
-}
-
-fn named(name: &str) -> String {
-    (NAMED.iter().find(|known| known.name == name).expect("a named topology").text)()
 }
 
 /// The table of the specification, section 3.11: published systems.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mmt_fusion::topology::{Inputs, Program, Shape, Sizes, Topology, parse, random_topology, shapes};
+use mmt_fusion::topology::{Inputs, Named, Program, Shape, Sizes, Topology, parse, random_topology, shapes};
 use mmt_tensor::testing::shake;
 use mmt_tensor::{Ragged, Random, Real};
 use ndarray::Array2;
@@ -51,4 +51,9 @@ pub(crate) fn of<R: Real>(topology: Topology, inputs: Inputs, random: &mut Rando
     let x =
         inputs.iter().map(|(m, (rows, d))| (m.clone(), random.uniform((rows.tokens(), *d), 1.0))).collect();
     Drawn { program, inputs, x }
+}
+
+/// The expression of a topology that has a name.
+pub(crate) fn named(name: &str) -> String {
+    (Named::find(name).expect("a named topology").text)()
 }

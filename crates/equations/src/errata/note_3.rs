@@ -1,9 +1,7 @@
 //! Errata of sections 3, 4 and 6.1 of the note: how modalities meet.
 
 use mmt_blocks::{DeadRows, Heads, Mask};
-use mmt_fusion::topology::{
-    NAMED, Sizes, Taxonomy, Timing, block_flops, bottleneck, parse, shapes, taxonomy,
-};
+use mmt_fusion::topology::{Sizes, Taxonomy, Timing, block_flops, bottleneck, parse, shapes, taxonomy};
 use mmt_fusion::{
     BidirectionalAttention, Bottleneck, BottleneckLayer, CrossAttention, EarlySum, HierOneToMulti, Layout,
     Projections, Stream, SumWeights, attention_with_sums, joint_queries, paired_attention,
@@ -14,7 +12,7 @@ use ndarray::{Array2, ArrayRef2, Axis, concatenate};
 
 use super::{Erratum, Outcome, judge};
 use crate::checks::fusion_kit::{inputs, layout, test_block, test_cross, test_stream};
-use crate::checks::topology_kit::one;
+use crate::checks::topology_kit::{named, one};
 
 pub(super) const ROWS: &[Erratum] = &[
     Erratum {
@@ -149,10 +147,6 @@ pub(super) const ROWS: &[Erratum] = &[
 
 fn text(error: Error) -> String {
     error.to_string()
-}
-
-fn named(name: &str) -> String {
-    (NAMED.iter().find(|known| known.name == name).expect("a named topology").text)()
 }
 
 const SIZES: Sizes = Sizes { width: 4, heads: 2, hidden: 16 };

@@ -29,7 +29,7 @@ pub fn shares(net: &Net<f32>, count: usize, seed: u64) -> Result<Shares> {
         asked[kind] += 1;
         for (layer, look) in looks(&net.program.topology, &tape.program, sample).iter().enumerate() {
             sums.resize(sums.len().max(layer + 1), [(0.0, 0.0); 4]);
-            let (left, right) = of_class_token(look);
+            let (left, right) = of_class_token(look, &look.mean());
             let sum = &mut sums[layer][kind];
             *sum = (sum.0 + left, sum.1 + right);
         }
@@ -42,12 +42,9 @@ pub fn shares(net: &Net<f32>, count: usize, seed: u64) -> Result<Shares> {
     Ok(sums)
 }
 
-/// The weights of the left and the right half of the picture in the row of the class token; nothing where one of them is not.
-fn of_class_token(look: &Look) -> (f64, f64) {
-    weights_of_sides(look, &look.mean())
-}
-
-fn weights_of_sides(look: &Look, p: &Array2<f64>) -> (f64, f64) {
+/// The weights of the left and the right half of the picture in the row of the class token of `p`, a head or the mean of all; nothing
+/// where one of them is not.
+fn of_class_token(look: &Look, p: &Array2<f64>) -> (f64, f64) {
     match Look::places(&look.queries, "text").first() {
         Some(text) if look.sees("text", "image") => sides(&look.weights(p, text.start, "image")),
         _ => (0.0, 0.0),
@@ -78,7 +75,7 @@ pub fn divisions(net: &Net<f32>, pictures: usize, seed: u64) -> Result<Vec<Vec<f
 
 /// The part of the left in what one head of the class token gives to the picture.
 fn part(look: &Look, head: usize) -> f64 {
-    let (left, right) = weights_of_sides(look, &look.heads[head]);
+    let (left, right) = of_class_token(look, &look.heads[head]);
     left / (left + right)
 }
 
