@@ -1,6 +1,6 @@
 //! Correct backends, which every case must let pass.
 
-use crate::{Arithmetic, How, Order, Tensors, computed};
+use crate::{Arithmetic, How, Order, TILE, Tensors, computed};
 
 /// One of several correct algorithms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,5 +67,5 @@ pub fn run_correct(
     let found = found.ok_or_else(|| format!("no variant `{id}`"))?;
     let arithmetic =
         Arithmetic { order: found.order, functions: found.functions, ..Arithmetic::of_profile(profile)? };
-    computed(op, config, inputs, How { arithmetic, bug: None, variant: found.variant })
+    computed(op, config, inputs, How { arithmetic, bug: None, variant: found.variant, tile: TILE })
 }

@@ -22,7 +22,7 @@ pub mod trivial;
 
 pub use arithmetic::{Arithmetic, Order};
 pub use array::{Array, Data, Tensor, Tensors};
-pub use bugs::{Bug, BugInfo, BugKind, PENDING, Pending, catalogue};
+pub use bugs::{Bug, BugInfo, BugKind, PENDING, Pending, TILED, catalogue};
 pub use correct::{CORRECT, Correct, Variant, run_correct};
 pub use format::Format;
 use run::Run;
@@ -52,9 +52,30 @@ pub fn run_as(
     bug: Option<&str>,
     arithmetic: Arithmetic,
 ) -> Result<Tensors, String> {
+    run_tiled(op, config, inputs, bug, arithmetic, TILE)
+}
+
+/// Keys that a kernel takes at a time if nobody says otherwise.
+pub const TILE: usize = 8;
+
+/// [`run_as`] in a kernel that takes so many keys at a time: what the bugs of [`TILED`] compute depends on it.
+///
+/// # Errors
+/// As [`run`], and one line for tiles of nothing.
+pub fn run_tiled(
+    op: &str,
+    config: &serde_json::Value,
+    inputs: &Tensors,
+    bug: Option<&str>,
+    arithmetic: Arithmetic,
+    tile: usize,
+) -> Result<Tensors, String> {
+    if tile == 0 {
+        return Err("tiles of no keys".to_string());
+    }
     let bug = bug.map(|id| Bug::of(id).ok_or_else(|| format!("no bug `{id}`"))).transpose()?;
     let arithmetic = bugs::arithmetic_of(bug, arithmetic);
-    computed(op, config, inputs, How { arithmetic, bug, variant: None })
+    computed(op, config, inputs, How { arithmetic, bug, variant: None, tile })
 }
 
 fn computed(op: &str, config: &serde_json::Value, inputs: &Tensors, how: How) -> Result<Tensors, String> {

@@ -23,6 +23,8 @@ pub struct How {
     pub bug: Option<Bug>,
     /// Which of several correct algorithms.
     pub variant: Option<Variant>,
+    /// Keys that a tiled kernel takes at a time, for bugs of such kernels.
+    pub tile: usize,
 }
 
 impl How {
@@ -76,6 +78,12 @@ impl Tape {
     /// A constant, as exact as it is.
     pub fn constant(&mut self, value: Array) -> Var {
         self.node(value, Vec::new(), None, false)
+    }
+
+    /// The value of `y` with the gradient of `wrong`: a right forward and a backward that belongs to something else.
+    pub fn backward_of(&mut self, y: Var, wrong: Var) -> Var {
+        let value = self.value(y).clone();
+        self.node(value, vec![wrong], Some(Box::new(|_, dy| vec![dy.clone()])), true)
     }
 
     /// A result that is stored: rounded to the format of tensors, and its gradient too.

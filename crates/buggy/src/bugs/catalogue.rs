@@ -29,6 +29,7 @@ const PATCH: &[&str] = &["patch"];
 const ROI: &[&str] = &["roi"];
 const LOSS: &[&str] = &["loss"];
 const POOL: &[&str] = &["pool"];
+const CONV: &[&str] = &["conv"];
 const DROP: &[&str] = &["drop"];
 const OPTIM: &[&str] = &["optim"];
 const PRODUCTS: &[&str] = &["linear", "sdpa", "mha", "patch", "conv", "pool", "block", "topology"];
@@ -39,6 +40,7 @@ bugs! {
         WTransposed "w_transposed" "a square weight used as [out, in]";
         BiasTwice "bias_twice" "bias added twice";
         BwdBiasMean "bwd_bias_mean" "gradient of the bias averaged over rows, not summed";
+        BwdWTransposed "bwd_w_transposed" "gradient of a square weight transposed";
     }
     ATTENTION, Logic => {
         NoScale "no_scale" "1/sqrt(d_head) missing";
@@ -52,11 +54,16 @@ bugs! {
         BwdLastKeyTile "bwd_last_key_tile" "the last tile of keys, shorter than 8, has no gradient";
         BwdDqOverwrite "bwd_dq_overwrite" "gradient of q keeps the last tile of keys only";
         KvExchanged "kv_exchanged" "keys and values exchanged inside one attention";
+        BwdMaskForgotten "bwd_mask_forgotten" "backward computes the probabilities again, without the mask";
+        BwdMaskForgottenLse "bwd_mask_forgotten_lse" "backward computes the probabilities again from the stored log-sum-exp, without the mask";
+        OnlineAccumulator "online_accumulator" "online softmax: the accumulator is not rescaled when the maximum grows, the sum is";
+        OnlineNothing "online_nothing" "online softmax: neither the accumulator nor the sum is rescaled when the maximum grows";
     }
     SOFTMAX, Logic => {
         SoftmaxAxis "softmax_axis" "softmax over the queries";
         SoftmaxGlobal "softmax_global" "softmax over the whole matrix of scores";
         SoftmaxNoMax "softmax_no_max" "exponentials without the maximum taken out: overflow";
+        OnlineSum "online_sum" "online softmax: the sum is not rescaled when the maximum grows";
         BwdSoftmaxNoCenter "bwd_softmax_no_center" "gradient of softmax without the sum over the row";
         BwdSoftmaxCenterUnweighted "bwd_softmax_center_unweighted" "gradient of softmax with a plain mean over the row";
         MaskIgnored "mask_ignored" "mask of keys not applied";
@@ -80,6 +87,7 @@ bugs! {
         HeadsInterleaved "heads_interleaved" "the head index is the fastest along the width";
         NoOutputProjection "no_output_projection" "the projection after the heads is forgotten";
         MaskOnQueries "mask_on_queries" "the mask of keys hides queries";
+        BwdSelfOverwrite "bwd_self_overwrite" "gradient of self-attention through the values only: those through queries and keys are overwritten";
     }
     NORM, Logic => {
         LnUnbiased "ln_unbiased" "variance divided by d - 1";
@@ -94,6 +102,8 @@ bugs! {
         BwdLnNoVar "bwd_ln_no_var" "gradient without the projection on the normalized row";
         BwdLnNoGamma "bwd_ln_no_gamma" "gradient ignores gamma";
         BwdLnDgammaUsesY "bwd_ln_dgamma_uses_y" "gradient of gamma from gamma x^, not from x^";
+        BwdLnDgammaNoRstd "bwd_ln_dgamma_no_rstd" "gradient of gamma from x - mean, not from x^: 1/sigma missing";
+        BwdLnNoRstd "bwd_ln_no_rstd" "gradient of the input without 1/sigma";
         BwdLnWgradMean "bwd_ln_wgrad_mean" "gradients of gamma and beta averaged over rows";
         BwdLnWgrad2d "bwd_ln_wgrad_2d" "gradients of gamma and beta from the first sample only";
         BwdL2NoProjection "bwd_l2_no_projection" "gradient of a direction with its part along the direction";
@@ -103,6 +113,8 @@ bugs! {
         GeluQuick "gelu_quick" "x sigmoid(1.702 x) for GELU";
         ReluForGelu "relu_for_gelu" "ReLU for GELU";
         BwdReluAtZero "bwd_relu_at_zero" "gradient of 1 where ReLU is at zero";
+        BwdGeluOther "bwd_gelu_other" "gradient of the other GELU: of the tanh form for the exact one, and the other way round";
+        BwdGeluNoDensity "bwd_gelu_no_density" "gradient of GELU without x times the density";
     }
     BLOCK, Logic => {
         NoResidual1 "no_residual1" "no shortcut around the attention";
@@ -111,6 +123,7 @@ bugs! {
         SwapNorm "swap_norm" "norms before and after the sums exchanged";
         CrossResidualOther "cross_residual_other" "shortcut of cross-attention from the other stream";
         CausalOnCross "causal_on_cross" "causal mask on cross-attention";
+        BwdNoResidual "bwd_no_residual" "gradient does not flow through the shortcuts";
         NoFinalNorm "no_final_norm" "the norm after the last block is missing";
         SharedAsCopy "shared_as_copy" "layers that share parameters are copies: the last one's gradient only";
     }
@@ -176,6 +189,8 @@ bugs! {
         MlmSum "mlm_sum" "summed";
         MlmLog2 "mlm_log2" "bits, not nats";
         LabelSmooth "label_smooth" "label smoothing of 0.1 left on";
+        BwdCeSum "bwd_ce_sum" "gradient of cross entropy not divided by what counts";
+        BwdCeIgnored "bwd_ce_ignored" "rows without a label have a gradient";
         KdNoT2 "kd_no_T2" "factor T^2 missing";
         KdT1 "kd_T1" "T in place of T^2";
         KdSwapKl "kd_swap_kl" "arguments of the divergence exchanged";
@@ -186,6 +201,11 @@ bugs! {
         DropNoRescale "drop_no_rescale" "kept numbers not divided by 1 - p";
         DropRescaleP "drop_rescale_p" "kept numbers divided by p";
         DropInvertedMask "drop_inverted_mask" "drop and keep exchanged";
+        BwdDropNoRescale "bwd_drop_no_rescale" "gradient of kept numbers not divided by 1 - p";
+    }
+    CONV, Logic => {
+        BwdConvFlipped "bwd_conv_flipped" "gradient of the input with the kernel mirrored";
+        BwdAvgPoolSum "bwd_avg_pool_sum" "gradient of a mean over windows not divided by their size";
     }
     OPTIM, Logic => {
         AdamL2 "adam_l2" "decay added to the gradient";

@@ -38,6 +38,10 @@ impl Bug {
     }
 }
 
+/// Bugs of kernels that take some keys at a time.
+pub const TILED: &[Bug] =
+    &[Bug::BwdLastKeyTile, Bug::BwdDqOverwrite, Bug::OnlineAccumulator, Bug::OnlineSum, Bug::OnlineNothing];
+
 /// Every bug that can be run, in the order of the catalogue.
 pub fn catalogue() -> impl Iterator<Item = &'static BugInfo> {
     CATALOGUE.iter().map(|(_, info)| info)

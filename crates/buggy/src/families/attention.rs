@@ -40,6 +40,15 @@ pub fn attend(t: &mut Tape, [q, k, v]: [Var; 3], mask: &Mask) -> [Var; 3] {
     };
     let p = t.probabilities(biased, keep);
     let o = t.mix(p, v);
+    let again = match t.how.bug {
+        Some(Bug::BwdMaskForgotten) => Some(t.probabilities(biased, None)),
+        Some(Bug::BwdMaskForgottenLse) => Some(t.weights_again(biased, p)),
+        _ => None,
+    };
+    let o = again.map_or(o, |p| {
+        let wrong = t.mix(p, v);
+        t.backward_of(o, wrong)
+    });
     [scores, p, o]
 }
 
@@ -139,7 +148,9 @@ pub fn multi_head(
     names: &Names,
 ) -> Result<Var, String> {
     let mut parts = Vec::new();
+    let overwritten = run.tape.has(Bug::BwdSelfOverwrite) && x == keys && keys == values;
     for (x, name) in [(x, "q"), (keys, "k"), (values, "v")] {
+        let x = if overwritten && name != "v" { run.tape.constant(run.tape.value(x).clone()) } else { x };
         let y = run.project(x, names, &format!("w_{name}"))?;
         run.tell(names, name, y);
         parts.push(split_heads(&mut run.tape, y, heads)?);

@@ -104,6 +104,12 @@ fn dropout(run: &mut Run) -> Result<(), String> {
     let inverted = run.tape.has(Bug::DropInvertedMask);
     let factors = mask.iter().map(|&keep| if keep != inverted { scale } else { 0.0 }).collect();
     let y = run.tape.times(x, factors);
+    let y = if run.tape.has(Bug::BwdDropNoRescale) {
+        let kept = run.tape.times(x, mask.iter().map(|&keep| f64::from(u8::from(keep))).collect());
+        run.tape.backward_of(y, kept)
+    } else {
+        y
+    };
     run.out("y", y);
     Ok(())
 }

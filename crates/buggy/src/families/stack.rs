@@ -89,8 +89,14 @@ pub fn attention_layer(
             }
         }
     };
-    let y = if run.tape.has(Bug::NoResidual1) { y } else { run.tape.add(y, start) };
+    let y = if run.tape.has(Bug::NoResidual1) { y } else { shortcut(run, y, start) };
     if pre { Ok(y) } else { run.norm(y, shape, names, norm) }
+}
+
+/// `y + start`, of which one bug forgets the second gradient.
+fn shortcut(run: &mut Run, y: Var, start: Var) -> Var {
+    let sum = run.tape.add(y, start);
+    if run.tape.has(Bug::BwdNoResidual) { run.tape.backward_of(sum, y) } else { sum }
 }
 
 /// A feed-forward layer with its shortcut and norm.
@@ -99,7 +105,7 @@ pub fn network_layer(run: &mut Run, x: Var, shape: &Shape, names: &Names, norm: 
     let h = if pre { run.norm(x, shape, names, norm)? } else { x };
     let y = run.network(h, shape, &names.of("ffn"))?;
     let start = if run.tape.has(Bug::ResidualFromNormed) { h } else { x };
-    let y = if run.tape.has(Bug::NoResidual2) { y } else { run.tape.add(y, start) };
+    let y = if run.tape.has(Bug::NoResidual2) { y } else { shortcut(run, y, start) };
     if pre { Ok(y) } else { run.norm(y, shape, names, norm) }
 }
 

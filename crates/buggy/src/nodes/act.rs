@@ -24,8 +24,8 @@ impl Tape {
                 let slope = move |x: f64, _: f64| if x == 0.0 { at_zero } else { beside(x) };
                 self.map(x, |x| x.max(0.0), slope)
             }
-            "gelu" => self.map(x, move |x| gelu(&a, x), move |x, _| gelu_slope(&a, x)),
-            "gelu_tanh" => self.map(x, move |x| gelu_tanh(&a, x), move |x, _| gelu_tanh_slope(&a, x)),
+            "gelu" => self.map(x, move |x| gelu(&a, x), self.slope_of_gelu(true)),
+            "gelu_tanh" => self.map(x, move |x| gelu_tanh(&a, x), self.slope_of_gelu(false)),
             "quick_gelu" => {
                 let y = move |x| a.r(x * a.sigmoid(a.r(1.702 * x)));
                 let slope = move |x: f64, _: f64| {
@@ -37,6 +37,19 @@ impl Tape {
             "tanh" => self.map(x, move |x| a.tanh(x), move |_, y| a.r(1.0 - a.r(y * y))),
             _ => return Err(format!("no activation `{kind}`")),
         })
+    }
+
+    /// The slope of GELU, of the exact one or of its tanh form.
+    fn slope_of_gelu(&self, exact: bool) -> impl Fn(f64, f64) -> f64 + 'static {
+        let a = self.how.arithmetic;
+        let exact = exact != self.has(Bug::BwdGeluOther);
+        let density = !self.has(Bug::BwdGeluNoDensity);
+        move |x, _| match (exact, density) {
+            (true, true) => gelu_slope(&a, x),
+            (false, true) => gelu_tanh_slope(&a, x),
+            (true, false) => normal(&a, x),
+            (false, false) => a.r(0.5 * a.r(1.0 + inner(&a, x))),
+        }
     }
 
     /// `log softmax` of every row.

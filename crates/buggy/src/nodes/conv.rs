@@ -1,7 +1,7 @@
 //! Windows: convolution and pooling over any number of axes.
 
 use super::index::{NOTHING, each_index, strides};
-use crate::{Tape, Var};
+use crate::{Bug, Tape, Var};
 
 /// How a window moves along each axis.
 #[derive(Clone, Debug)]
@@ -70,21 +70,34 @@ impl Tape {
     fn unfold(&mut self, x: Var, window: &Window, channels: std::ops::Range<usize>) -> Var {
         let shape = self.shape(x);
         let (sizes, plane) = (shape[2..].to_vec(), shape[2..].iter().product::<usize>());
-        let (positions, mut index) = (window.positions(&sizes), Vec::new());
-        for b in 0..shape[0] {
-            for position in each_index(&positions) {
-                for c in channels.clone() {
-                    for entry in each_index(&window.kernel) {
-                        let place = window.place(&sizes, &position, &entry);
+        let positions = window.positions(&sizes);
+        let index = |mirrored: bool| {
+            let mut index = Vec::new();
+            for b in 0..shape[0] {
+                for position in each_index(&positions) {
+                    for c in channels.clone() {
                         let first = (b * shape[1] + c) * plane;
-                        index.push(if place == NOTHING { NOTHING } else { first + place });
+                        for mut entry in each_index(&window.kernel) {
+                            if mirrored {
+                                entry.iter_mut().zip(&window.kernel).for_each(|(e, k)| *e = k - 1 - *e);
+                            }
+                            let place = window.place(&sizes, &position, &entry);
+                            index.push(if place == NOTHING { NOTHING } else { first + place });
+                        }
                     }
                 }
             }
-        }
+            index
+        };
         let places = positions.iter().product();
         let width = channels.len() * window.kernel.iter().product::<usize>();
-        self.take(x, &[shape[0], places, width], index)
+        let rows = [shape[0], places, width];
+        let y = self.take(x, &rows, index(false));
+        if !self.has(Bug::BwdConvFlipped) {
+            return y;
+        }
+        let wrong = self.take(x, &rows, index(true));
+        self.backward_of(y, wrong)
     }
 
     /// The places of every window of every channel, in order, and the shape of what is pooled.
@@ -120,7 +133,12 @@ impl Tape {
         let share = |places: &Vec<usize>| 1.0 / if inside { places.len() } else { whole } as f64;
         let entries = windows.iter().enumerate();
         let entries = entries.flat_map(|(o, places)| places.iter().map(move |&i| (o, i, share(places))));
-        let entries = entries.collect();
-        self.weighted(x, &shape, entries)
+        let entries: Vec<_> = entries.collect();
+        let y = self.weighted(x, &shape, entries.clone());
+        if !self.has(Bug::BwdAvgPoolSum) {
+            return y;
+        }
+        let sum = self.weighted(x, &shape, entries.into_iter().map(|(o, i, _)| (o, i, 1.0)).collect());
+        self.backward_of(y, sum)
     }
 }

@@ -25,8 +25,10 @@ impl Tape {
             let (x, w, dy) = (t.value(x), t.value(w), &dy.data);
             let dx = product(&a, [n, m, k], |i, j| dy[i * m + j], |j, t| w.data[at(t, j)]);
             let dw = product(&a, [k, n, m], |t, i| x.data[i * k + t], |i, j| dy[i * m + j]);
+            let wrong = t.has(Bug::BwdWTransposed) && k == m;
+            let to = |t: usize, j: usize| if wrong { j * m + t } else { at(t, j) };
             let mut turned = Array::zeros(&w.shape);
-            (0..k * m).for_each(|i| turned.data[at(i / m, i % m)] = dw[i]);
+            (0..k * m).for_each(|i| turned.data[to(i / m, i % m)] = dw[i]);
             vec![Array::new(&x.shape, dx), turned, bias_gradient(t, dy, n, m)]
         };
         self.push(Array::new(&shape, y), parents, Box::new(back))

@@ -1,7 +1,7 @@
 //! Losses: one number each.
 
 use super::act::lse;
-use crate::{Arithmetic, Array, Tape, Var};
+use crate::{Arithmetic, Array, Bug, Tape, Var};
 
 /// What the rows of logits are held against.
 pub struct Targets {
@@ -11,6 +11,18 @@ pub struct Targets {
     pub weights: Vec<f64>,
     /// Added to every row's loss.
     pub constants: Vec<f64>,
+}
+
+impl Targets {
+    /// What a row counts in the backward.
+    fn step(&self, t: &Tape, row: usize) -> f64 {
+        let weight = self.weights[row];
+        match t.how.bug {
+            Some(Bug::BwdCeSum) if weight != 0.0 => 1.0,
+            Some(Bug::BwdCeIgnored) if weight == 0.0 => self.weights.iter().fold(0.0, |m, w| m.max(*w)),
+            _ => weight,
+        }
+    }
 }
 
 impl Tape {
@@ -40,9 +52,11 @@ impl Tape {
             let mut dz = Vec::new();
             for (i, row) in t.value(z).data.chunks(k).enumerate() {
                 let shares = &targets.shares[i * k..(i + 1) * k];
-                let (mass, step) = (a.sum(shares), a.r(targets.weights[i] * dl.data[0]));
+                let (mass, step) = (a.sum(shares), a.r(targets.step(t, i) * dl.data[0]));
+                let ignored = targets.weights[i] == 0.0;
                 let p = |z: f64| a.r(mass * a.exp(a.r(z - sums[i])));
-                dz.extend(row.iter().zip(shares).map(|(z, t)| a.r(step * a.r(p(*z) - t))));
+                let share = |t: f64| if ignored { 0.0 } else { t };
+                dz.extend(row.iter().zip(shares).map(|(z, t)| a.r(step * a.r(p(*z) - share(*t)))));
             }
             vec![Array::new(&t.shape(z), dz)]
         };

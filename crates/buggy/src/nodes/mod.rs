@@ -1,6 +1,7 @@
 //! Operations with their gradients, written from the formulas with plain loops.
 
 mod act;
+mod again;
 mod conv;
 mod index;
 mod linear;

@@ -138,7 +138,11 @@ fn backward(t: &Tape, x: Var, gamma: Option<Var>, saved: &Saved, dy: &Array) -> 
         };
         let dhat: Vec<f64> = dy.row(i).iter().enumerate().map(scaled).collect();
         dx.extend(row_backward(t, &hat, &dhat, rstd, saved, i));
-        hats.extend(hat);
+        if t.has(Bug::BwdLnDgammaNoRstd) {
+            hats.extend(value.row(i).iter().map(|x| a.r(x - mean)));
+        } else {
+            hats.extend(hat);
+        }
     }
     let mut list = vec![Array::new(&value.shape, dx)];
     if let Some(gamma) = gamma {
@@ -156,6 +160,7 @@ fn row_backward(t: &Tape, hat: &[f64], dhat: &[f64], rstd: f64, saved: &Saved, i
     let centered: Vec<f64> = hat.iter().zip(dhat).map(|(h, g)| a.r(g - a.r(h * along))).collect();
     let free = t.has(Bug::BwdLnNoMean) || t.has(Bug::LnNoCenter);
     let mean = if free { 0.0 } else { a.r(a.sum(&centered) / d) };
+    let rstd = if t.has(Bug::BwdLnNoRstd) { 1.0 } else { rstd };
     centered.iter().map(|c| a.r(a.r(c - mean) * rstd)).collect()
 }
 

@@ -101,13 +101,35 @@ impl Tape {
         if self.has(Bug::SoftmaxNoMax) || self.has(Bug::PNoMax) {
             top = 0.0;
         }
+        let z: Vec<f64> = group.iter().map(|&i| z[i]).collect();
+        let [over, under] = self.tops(&z, top);
+        let weight = |(z, m): (&f64, &f64)| if *z == f64::NEG_INFINITY { 0.0 } else { a.exp(a.r(z - m)) };
         let sum = if self.how.variant == Some(Variant::Online) {
-            online_sum(a, group.iter().map(|&i| z[i]), top)
+            online_sum(a, &z, top)
         } else {
-            a.sum(&group.iter().map(|&i| a.exp(a.r(z[i] - top))).collect::<Vec<_>>())
+            a.sum(&z.iter().zip(&under).map(weight).collect::<Vec<_>>())
         };
-        group.iter().for_each(|&i| p[i] = a.r(a.exp(a.r(z[i] - top)) / sum));
+        let weights = z.iter().zip(&over).map(weight);
+        group.iter().zip(weights).for_each(|(&i, w)| p[i] = a.r(w / sum));
         a.r(top + a.ln(sum))
+    }
+
+    /// The maximum that every weight of the accumulator and every weight of the sum has taken out: that of the row, or,
+    /// where it is not rescaled, the largest number up to the tile of the key.
+    fn tops(&self, z: &[f64], top: f64) -> [Vec<f64>; 2] {
+        let right = vec![top; z.len()];
+        let [over, under] = match self.how.bug {
+            Some(Bug::OnlineNothing) => [true, true],
+            Some(Bug::OnlineAccumulator) => [true, false],
+            Some(Bug::OnlineSum) => [false, true],
+            _ => return [right.clone(), right],
+        };
+        let mut running = Vec::new();
+        for tile in z.chunks(self.how.tile) {
+            let before = running.last().copied().unwrap_or(f64::NEG_INFINITY);
+            running.extend(vec![tile.iter().fold(before, |m, z| m.max(*z)); tile.len()]);
+        }
+        [over, under].map(|wrong| if wrong { running.clone() } else { right.clone() })
     }
 
     /// The probabilities computed again from scores and logarithms of sums. The logarithm is off by `|Λ| u`, and so is the
@@ -124,9 +146,9 @@ impl Tape {
 }
 
 /// `Σ exp(z - max)` with the largest number so far, as tiled kernels do it.
-fn online_sum(a: &Arithmetic, z: impl Iterator<Item = f64>, top: f64) -> f64 {
+fn online_sum(a: &Arithmetic, z: &[f64], top: f64) -> f64 {
     let (mut m, mut sum) = (f64::NEG_INFINITY, 0.0);
-    for z in z.filter(|z| *z > f64::NEG_INFINITY) {
+    for &z in z.iter().filter(|z| **z > f64::NEG_INFINITY) {
         let new = z.max(m);
         let old = if m == f64::NEG_INFINITY { 0.0 } else { a.r(sum * a.exp(a.r(m - new))) };
         sum = a.r(old + a.exp(a.r(z - new)));
@@ -137,7 +159,7 @@ fn online_sum(a: &Arithmetic, z: impl Iterator<Item = f64>, top: f64) -> f64 {
 }
 
 /// `Σ p dp`
-fn center(t: &Tape, p: &[f64], dp: &[f64]) -> f64 {
+pub fn center(t: &Tape, p: &[f64], dp: &[f64]) -> f64 {
     let a = t.arithmetic();
     match t.how.bug {
         Some(Bug::BwdSoftmaxNoCenter) => 0.0,
@@ -146,7 +168,8 @@ fn center(t: &Tape, p: &[f64], dp: &[f64]) -> f64 {
     }
 }
 
-fn softmax_backward(t: &Tape, p: &[f64], dp: &[f64], center: f64) -> Vec<f64> {
+/// `p (dp - center)`
+pub fn softmax_backward(t: &Tape, p: &[f64], dp: &[f64], center: f64) -> Vec<f64> {
     let a = t.arithmetic();
     p.iter().zip(dp).map(|(p, d)| a.r(p * a.r(d - center))).collect()
 }

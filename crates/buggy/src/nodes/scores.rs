@@ -3,9 +3,6 @@
 use crate::nodes::linear::product;
 use crate::{Arithmetic, Array, Bug, Tape, Var, Variant};
 
-/// Keys that a tiled kernel takes at a time.
-const TILE: usize = 8;
-
 impl Tape {
     /// `s = Q Kᵀ / √d` of every head: `q: [.., n, d]`, `k: [.., m, d]` → `[.., n, m]`.
     ///
@@ -66,8 +63,8 @@ fn scores_backward(t: &Tape, (q, k): (Var, Var), ds: &Array, sizes: [usize; 4], 
     let (a, [heads, n, m, d]) = (t.arithmetic(), sizes);
     let q_scale = if t.has(Bug::BwdNoScale) { 1.0 } else { scale };
     let k_scale = if t.has(Bug::BwdNoScale) || t.has(Bug::BwdDkNoScale) { 1.0 } else { scale };
-    let from = if t.has(Bug::BwdDqOverwrite) { (m - 1) / TILE * TILE } else { 0 };
-    let to = if t.has(Bug::BwdLastKeyTile) { m / TILE * TILE } else { m };
+    let from = if t.has(Bug::BwdDqOverwrite) { (m - 1) / t.how.tile * t.how.tile } else { 0 };
+    let to = if t.has(Bug::BwdLastKeyTile) { m / t.how.tile * t.how.tile } else { m };
     let (mut dq, mut dk) = (Vec::new(), Vec::new());
     for h in 0..heads {
         let (q, k) = (&t.value(q).data[h * n * d..], &t.value(k).data[h * m * d..]);
@@ -83,7 +80,7 @@ fn scores_backward(t: &Tape, (q, k): (Var, Var), ds: &Array, sizes: [usize; 4], 
 
 fn mix_backward(t: &Tape, (p, v): (Var, Var), dy: &Array, [heads, n, m, w]: [usize; 4]) -> Vec<Array> {
     let a = t.arithmetic();
-    let to = if t.has(Bug::BwdLastKeyTile) { m / TILE * TILE } else { m };
+    let to = if t.has(Bug::BwdLastKeyTile) { m / t.how.tile * t.how.tile } else { m };
     let reversed = t.has(Bug::BwdDvReversed);
     let row = |i: usize| if reversed { n - 1 - i } else { i };
     let (mut dp, mut dv) = (Vec::new(), Vec::new());

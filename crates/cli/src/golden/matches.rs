@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use mmt_buggy::{Arithmetic, BugInfo, catalogue, run_as};
+use mmt_buggy::{Arithmetic, Bug, BugInfo, TILE, TILED, catalogue, run_tiled};
 use mmt_golden::bundle::tolerance_of;
 use mmt_golden::compare::{CaseReport, Match, Part, Status, judge};
 use mmt_golden::file::Tensors;
@@ -13,14 +13,33 @@ use ndarray::ArrayD;
 
 use super::convert::{answers, inputs};
 
-/// What every bug answers that the family of a case may show.
-pub fn candidates(case: &CaseEntry, truth: &Tensors) -> Vec<(&'static BugInfo, Tensors)> {
-    let bugs: Vec<_> = catalogue().filter(|bug| bug.families.contains(&case.family.as_str())).collect();
+/// A bug with what it answers to a case.
+pub struct Candidate {
+    /// The bug.
+    pub bug: &'static BugInfo,
+    /// What it does, with the keys that it takes at a time where that matters.
+    text: String,
+    /// Its answer.
+    answer: Tensors,
+}
+
+/// Keys that kernels take at a time: those of the catalogue first.
+const TILES: [usize; 8] = [TILE, 1, 2, 4, 16, 32, 64, 128];
+
+/// What every bug answers that the family of a case may show; one of a kernel in tiles, for several of them.
+pub fn candidates(case: &CaseEntry, truth: &Tensors) -> Vec<Candidate> {
+    let bugs = catalogue().filter(|bug| bug.families.contains(&case.family.as_str()));
+    let tiled = |bug: &BugInfo| Bug::of(bug.id).is_some_and(|bug| TILED.contains(&bug));
+    let with = |bug: &'static BugInfo| {
+        TILES[..if tiled(bug) { TILES.len() } else { 1 }].iter().map(move |tile| (bug, *tile))
+    };
+    let tasks: Vec<(&'static BugInfo, usize)> = bugs.flat_map(with).collect();
     let given = inputs(truth);
-    let ran = parallel::map(bugs.len(), 1 << 30, |i| {
-        let arithmetic = Arithmetic::of_profile("f64").ok()?;
-        let answer = run_as(&case.op, &case.config, &given, Some(bugs[i].id), arithmetic).ok()?;
-        Some((bugs[i], answers(answer)))
+    let ran = parallel::map(tasks.len(), 1 << 30, |i| {
+        let ((bug, tile), arithmetic) = (tasks[i], Arithmetic::of_profile("f64").ok()?);
+        let answer = run_tiled(&case.op, &case.config, &given, Some(bug.id), arithmetic, tile).ok()?;
+        let tiles = if tiled(bug) { format!(", in tiles of {tile} keys") } else { String::new() };
+        Some(Candidate { bug, text: format!("{}{tiles}", bug.text), answer: answers(answer) })
     });
     ran.into_iter().flatten().collect()
 }
@@ -32,12 +51,12 @@ pub fn candidates(case: &CaseEntry, truth: &Tensors) -> Vec<(&'static BugInfo, T
 pub fn matches(
     case: &CaseEntry,
     truth: &Tensors,
-    bugs: &[(&'static BugInfo, Tensors)],
+    bugs: &[Candidate],
     got: &Tensors,
     report: &CaseReport,
     profile: Profile,
 ) -> Vec<Match> {
-    let apart = parallel::map(bugs.len(), 1 << 30, |i| all_apart(case, truth, &bugs[i].1, got, profile));
+    let apart = parallel::map(bugs.len(), 1 << 30, |i| all_apart(case, truth, &bugs[i].answer, got, profile));
     let first = report.first_divergence.clone().map(Part::Array);
     for part in [Part::All, Part::Forward].into_iter().chain(first) {
         let of = |key: &str| match &part {
@@ -45,12 +64,20 @@ pub fn matches(
             Part::Forward => !key.contains("/grad_"),
             Part::Array(name) => key == name,
         };
-        let named = bugs.iter().zip(&apart).filter_map(|((bug, _), apart)| {
+        let named = bugs.iter().zip(&apart).filter_map(|(Candidate { bug, text, .. }, apart)| {
             let score = near(apart.iter().filter(|apart| of(&apart.key)))?;
-            Some(Match { bug: bug.id.to_string(), text: bug.text.to_string(), score, part: part.clone() })
+            Some(Match { bug: bug.id.to_string(), text: text.clone(), score, part: part.clone() })
         });
         let mut list: Vec<Match> = named.collect();
         list.sort_by(|a, b| a.score.partial_cmp(&b.score).unwrap_or(Ordering::Equal));
+        // Of several tiles that give the same numbers, the first.
+        let mut seen = vec![];
+        list.retain(|found| {
+            !seen.contains(&found.bug) && {
+                seen.push(found.bug.clone());
+                true
+            }
+        });
         if !list.is_empty() {
             return list;
         }
@@ -131,8 +158,10 @@ fn far(key: &str, x: &ArrayD<f64>, y: &ArrayD<f64>, tol: &ArrayD<f64>, profile: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mmt_buggy::run_as;
     use mmt_golden::bundle::Bundle;
     use mmt_golden::compare::{Settings, Verdict, compare};
+    use std::collections::BTreeSet;
     use std::path::Path;
 
     /// An answer that a program computed with a bug, in single precision.
@@ -156,13 +185,14 @@ mod tests {
         let truth = bundle.read(case).unwrap();
         let bugs = candidates(case, &truth);
         let (mut count, mut missed) = (Named::default(), vec![]);
-        for (bug, _) in &bugs {
-            let wrong = planted(case, &truth, bug.id);
+        let ids: BTreeSet<&str> = bugs.iter().map(|candidate| candidate.bug.id).collect();
+        for bug in ids {
+            let wrong = planted(case, &truth, bug);
             let settings = Settings { profile, level: 5 };
             let ask = |got: &Tensors| {
                 let report = compare(case, &truth, got, settings).unwrap();
                 let found = matches(case, &truth, &bugs, got, &report, profile);
-                (report, found.iter().any(|found| found.bug == bug.id), found.len())
+                (report, found.iter().any(|found| found.bug == bug), found.len())
             };
             let (report, whole, names) = ask(&wrong);
             if report.status != Verdict::Fail {
@@ -180,8 +210,7 @@ mod tests {
             let seen = report.status == Verdict::Fail;
             count.forward += usize::from(forward || !seen);
             if !whole || (seen && !forward) {
-                missed
-                    .push(format!("{id} {} whole {whole} forward {forward} score {}", bug.id, report.score));
+                missed.push(format!("{id} {} whole {whole} forward {forward} score {}", bug, report.score));
             }
         }
         (count, missed)
@@ -207,5 +236,22 @@ mod tests {
         );
         assert!(total.failed > 100, "{}", total.failed);
         assert!(10 * total.whole >= 9 * total.failed && 10 * total.forward >= 9 * total.failed);
+    }
+
+    #[test]
+    fn a_kernel_in_tiles_has_its_name_with_their_size() {
+        let bundle = Bundle::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden")).unwrap();
+        let case = bundle.manifest.cases.iter().find(|case| case.family == "sdpa").unwrap();
+        let truth = bundle.read(case).unwrap();
+        let bugs = candidates(case, &truth);
+        for bug in ["online_accumulator", "online_sum", "online_nothing", "bwd_dq_overwrite"] {
+            let arithmetic = Arithmetic::of_profile("f32").unwrap();
+            let got = run_tiled(&case.op, &case.config, &inputs(&truth), Some(bug), arithmetic, 2).unwrap();
+            let got = answers(got);
+            let report = compare(case, &truth, &got, Settings { profile: Profile::F32, level: 5 }).unwrap();
+            let found = matches(case, &truth, &bugs, &got, &report, Profile::F32);
+            assert!(found[0].bug == bug && found[0].text.ends_with(", in tiles of 2 keys"), "{found:?}");
+            assert_eq!(found.iter().filter(|found| found.bug == bug).count(), 1, "{found:?}");
+        }
     }
 }
