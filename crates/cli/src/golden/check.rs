@@ -98,8 +98,7 @@ fn compare_one(
         // The answer of the program, not the bundle: the others are still told.
         Err(error) => return Ok(CaseReport::without(case, Verdict::Invalid, &error.to_string())),
     };
-    if let Some(key) = got.keys().find(|key| given(key)) {
-        let why = format!("`{key}` is given: an answer is what a program computed, not the file of the case");
+    if let Some(why) = given(&got) {
         return Ok(CaseReport::without(case, Verdict::Invalid, &why));
     }
     let truth = bundle.read(case)?;
@@ -114,10 +113,14 @@ fn compare_one(
     Ok(report)
 }
 
-/// Whether an array is one that a case gives, and no result of it.
-fn given(key: &str) -> bool {
-    let key = key.strip_prefix("main/").unwrap_or(key);
-    !is_result(key) || key.starts_with("tol/")
+/// Why an answer is none: it holds an array that a case gives, and no result of it.
+pub fn given(got: &Tensors) -> Option<String> {
+    let is_given = |key: &&String| {
+        let key = key.strip_prefix("main/").unwrap_or(key);
+        !is_result(key) || key.starts_with("tol/")
+    };
+    let key = got.keys().find(is_given)?;
+    Some(format!("`{key}` is given: an answer is what a program computed, not the file of the case"))
 }
 
 /// Compares cases on all threads.

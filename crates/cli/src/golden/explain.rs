@@ -8,6 +8,7 @@ use mmt_golden::report::block;
 use mmt_tensor::Profile;
 use serde_json::json;
 
+use super::check::given;
 use super::known::known;
 use super::matches::{candidates, matches};
 use super::{find, open, profile};
@@ -40,6 +41,9 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
     known(case, &mmt_catalog::rows())?;
     let truth = bundle.read(case)?;
     let got = file::read(&args.got)?;
+    if let Some(why) = given(&got) {
+        return Err(Failure::new(Code::InvalidData, format!("{}: {why}", args.got.display())));
+    }
     let settings = Settings { profile: args.profile, level: 5 };
     let report = compare(case, &truth, &got, settings)
         .map_err(|why| Failure::new(Code::InvalidData, format!("{}: {why}", case.file)))?;
