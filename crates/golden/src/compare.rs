@@ -34,7 +34,10 @@ pub fn compare(
     let mut tensors = vec![];
     for entry in case.tensors.iter().filter(|entry| entry.class != "input") {
         let known = entry.profiles.contains_key(settings.profile.name()) || entry.class == "exact";
-        if known {
+        // Of what is not asked for at this level nothing is missing; intermediates are told as not there.
+        let asked =
+            required(entry, settings.level) || entry.section() == "act" || got.contains_key(&entry.key);
+        if known && asked {
             tensors.push(tensor(case, entry, truth, got, settings)?);
         }
     }
@@ -71,6 +74,7 @@ fn summary(case: &CaseEntry, tensors: Vec<TensorReport>, settings: Settings) -> 
         status,
         score: tensors.iter().filter(|t| t.status != Status::Missing).map(|t| t.score).fold(0.0, f64::max),
         first_divergence: first.map(|t| t.key.clone()),
+        summary: crate::parts::summary(&tensors),
         matches: None,
         note: None,
         tensors,

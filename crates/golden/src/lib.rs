@@ -24,6 +24,7 @@ mod matched;
 pub mod npy;
 mod outcome;
 pub mod pack;
+mod parts;
 pub mod report;
 pub mod row;
 pub mod run;

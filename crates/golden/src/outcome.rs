@@ -126,6 +126,8 @@ pub struct CaseReport {
     pub score: f64,
     /// The first array in the order of computation that fails.
     pub first_divergence: Option<String>,
+    /// Which arrays are right, where some are not: `"all outputs right, only gradients are wrong: grad_in/k"`.
+    pub summary: Option<String>,
     /// The bug of the catalogue whose answer this is.
     pub matches: Option<Match>,
     pub note: Option<String>,
@@ -141,6 +143,7 @@ impl CaseReport {
             status,
             score: 0.0,
             first_divergence: None,
+            summary: None,
             matches: None,
             note: Some(note.to_string()),
             tensors: vec![],
@@ -151,6 +154,11 @@ impl CaseReport {
     pub fn tested(&self) -> bool {
         let compared = |tensor: &TensorReport| !matches!(tensor.status, Status::Missing | Status::Extra);
         self.status != Verdict::Skipped && self.tensors.iter().any(compared)
+    }
+
+    /// Whether nothing of it is wrong, but not everything is there.
+    pub fn in_part(&self) -> bool {
+        self.status == Verdict::Incomplete && self.tested()
     }
 
     /// The report of an array.

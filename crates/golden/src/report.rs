@@ -29,13 +29,18 @@ impl Report {
     /// One line: the level that was reached.
     pub fn conformance(&self) -> String {
         let (pass, all) = (self.count(Verdict::Pass), self.cases.len());
+        let told = match (pass, self.cases.iter().filter(|case| case.in_part()).count()) {
+            (_, 0) => format!("{pass} of {all}"),
+            (0, part) => format!("{part} of {all} judged in part"),
+            (_, part) => format!("{pass} of {all}, {part} judged in part"),
+        };
         let skipped = match self.count(Verdict::Skipped) {
             0 => String::new(),
             n => format!(", {n} skipped"),
         };
         let major = self.version.rsplit_once('.').map_or(self.version.as_str(), |(start, _)| start);
         let level = if pass == all { format!("L{}", self.level) } else { "no level".to_string() };
-        format!("mmt-golden {major} {level}/{}, {pass} of {all}{skipped}", self.profile)
+        format!("mmt-golden {major} {level}/{}, {told}{skipped}", self.profile)
     }
 
     /// The cases that did not pass, the worst first.
@@ -154,18 +159,17 @@ pub fn block(case: &CaseReport, profile: &str) -> Vec<String> {
     let what = match case.status {
         Verdict::Fail => format!("score {}   ({} of {all} tensors fail)", score(case.score), bad.len()),
         Verdict::Incomplete => {
-            let missing =
-                case.tensors.iter().filter(|t| t.status == Status::Missing && !t.key.contains("/act/"));
-            let names: Vec<&str> = missing.map(|t| t.key.trim_start_matches("main/")).collect();
-            let unknown = case.tensors.iter().filter(|t| t.status == Status::Extra).map(|t| t.key.as_str());
-            let unknown: Vec<&str> = unknown.collect();
-            let others =
-                if unknown.is_empty() { String::new() } else { format!("; unknown {}", unknown.join(", ")) };
-            format!("missing {}{others}", names.join(", "))
+            let of = |status| case.tensors.iter().filter(move |t| t.status == status).map(|t| t.key.as_str());
+            let missing = of(Status::Missing).filter(|key| !key.contains("/act/"));
+            let missing: Vec<&str> = missing.map(|key| key.trim_start_matches("main/")).collect();
+            let unknown = of(Status::Extra).collect::<Vec<_>>().join(", ");
+            let others = if unknown.is_empty() { unknown } else { format!("; unknown {unknown}") };
+            format!("missing {}{others}", missing.join(", "))
         }
         _ => String::new(),
     };
     lines.push(format!("{} {}  {profile}   {what}", word(case.status), case.id).trim_end().to_string());
+    lines.extend(case.summary.iter().map(|summary| format!("  {summary}")));
     if let Some(first) = case.first_divergence.as_deref().and_then(|key| case.tensor(key)) {
         lines.push(format!("  first divergence  {}", line(first, profile)));
         let mut others: Vec<&&TensorReport> = bad.iter().filter(|t| t.key != first.key).collect();
@@ -212,6 +216,7 @@ mod tests {
             status,
             score: tensors.first().map_or(0.0, |t| t.score),
             first_divergence: tensors.first().map(|t| t.key.clone()),
+            summary: crate::parts::summary(&tensors),
             matches: None,
             note: None,
             tensors,
@@ -246,6 +251,31 @@ mmt-golden 1.0 no level/f32, 1 of 3, 1 skipped";
         );
         assert!(text.contains("<testcase classname=\"linear\" name=\"linear.a.normal f32\"/>"), "{text}");
         assert!(text.contains("<failure message=\"FAIL\">FAIL linear.b.normal"), "{text}");
+    }
+
+    #[test]
+    fn the_schema_has_the_fields_of_a_report() {
+        let schema: Value = serde_json::from_str(crate::schema::REPORT).unwrap();
+        let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        let required = |value: &Value| {
+            let mut list: Vec<String> = value["required"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|key| key.as_str().unwrap().to_string())
+                .collect();
+            list.sort();
+            list
+        };
+        let report = report().json(&BTreeMap::new());
+        let case = &schema["properties"]["cases"]["items"];
+        let tensor = &case["properties"]["tensors"]["items"];
+        for (told, schema) in
+            [(&report, &schema), (&report["cases"][1], case), (&report["cases"][1]["tensors"][0], tensor)]
+        {
+            assert_eq!(keys(told), keys(&schema["properties"]));
+            assert_eq!(keys(told), required(schema));
+        }
     }
 
     #[test]
