@@ -89,8 +89,12 @@ impl Bundle {
         if again.digest_truth == self.manifest.digest_truth && again.digest_tol == self.manifest.digest_tol {
             return Ok(());
         }
-        let path = self.folder.join("manifest.json");
-        Err(FileError { path, offset: None, why: "its digest is not that of its cases".to_string() })
+        let (said, got) = match &self.manifest {
+            m if m.digest_truth == again.digest_truth => (&m.digest_tol, &again.digest_tol),
+            m => (&m.digest_truth, &again.digest_truth),
+        };
+        let why = format!("its digest is not that of its cases: expected {said}, got {got}");
+        Err(FileError { path: self.folder.join("manifest.json"), offset: None, why })
     }
 }
 

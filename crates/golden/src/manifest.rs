@@ -1,13 +1,14 @@
 //! What a bundle says about itself.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest;
 pub use crate::entry::{CaseEntry, TensorEntry, TensorProfile};
-use crate::file::{Malformed, json_error};
+use crate::file::{FileError, Malformed, json_error};
 
 /// The format.
 pub const SCHEMA: &str = "mmt-golden/1";
@@ -71,14 +72,36 @@ pub struct ProfileEntry {
     pub tiny: String,
 }
 
+/// What is wrong with a manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The byte at which it is seen; `None` for what the text says as a whole.
+    pub offset: Option<usize>,
+    /// One line.
+    pub why: String,
+}
+
+impl Unreadable {
+    /// The error of a file with this content.
+    pub fn at(self, path: &Path) -> FileError {
+        FileError { path: path.to_path_buf(), offset: self.offset, why: self.why }
+    }
+}
+
+impl From<Malformed> for Unreadable {
+    fn from(Malformed { offset, why }: Malformed) -> Self {
+        Unreadable { offset: Some(offset), why }
+    }
+}
+
 impl Manifest {
     /// Reads and checks the text of a manifest.
     ///
     /// # Errors
-    /// [`Malformed`] for another format or version, what the schema does not allow, names of files that leave the bundle, and
+    /// [`Unreadable`] for another format or version, what the schema does not allow, names of files that leave the bundle, and
     /// names that come twice.
-    pub fn parse(bytes: &[u8]) -> Result<Manifest, Malformed> {
-        let wrong = |why: String| Malformed { offset: 0, why };
+    pub fn parse(bytes: &[u8]) -> Result<Manifest, Unreadable> {
+        let wrong = |why: String| Unreadable { offset: None, why };
         let text = std::str::from_utf8(bytes).map_err(|e| Malformed {
             offset: e.valid_up_to(),
             why: "the manifest is not UTF-8".to_string(),
@@ -98,10 +121,15 @@ impl Manifest {
         }
         let manifest: Manifest = serde_json::from_str(text).map_err(|e| json_error(text, &e, 0))?;
         manifest.check().map_err(wrong)?;
-        if digest_of(text, &manifest.digest_manifest) != Some(manifest.digest_manifest.clone()) {
-            return Err(wrong("the digest of the manifest is not that of its text".to_string()));
+        let said = &manifest.digest_manifest;
+        match digest_of(text, said) {
+            Some(got) if got == *said => Ok(manifest),
+            Some(got) => Err(wrong(format!("the digest of the manifest: expected {said}, got {got}"))),
+            None => Err(wrong(format!(
+                "the digest of the manifest: {} is none",
+                said.replace(char::is_control, "?")
+            ))),
         }
-        Ok(manifest)
     }
 
     fn check(&self) -> Result<(), String> {
