@@ -6,6 +6,7 @@ mod diff;
 mod explain;
 mod export;
 mod known;
+mod list;
 mod matches;
 mod matrix_files;
 mod run;
@@ -40,7 +41,7 @@ pub struct Args {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
-    List(show::ListArgs),
+    List(list::Args),
     Show(show::ShowArgs),
     Write(write::Args),
     Verify(verify::Args),
@@ -56,7 +57,7 @@ enum Verb {
 /// Runs the verb.
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
     match &args.verb {
-        Verb::List(args) => show::list(args, terminal),
+        Verb::List(args) => list::run(args, terminal),
         Verb::Show(args) => show::show(args, terminal),
         Verb::Write(args) => write::run(args, terminal),
         Verb::Verify(args) => verify::run(args, terminal),

@@ -1,4 +1,4 @@
-//! `mmt golden list`, `show` and `schema`: what is in a bundle.
+//! `mmt golden show` and `schema`: what is in a case, and what files look like.
 
 use std::path::PathBuf;
 
@@ -6,64 +6,12 @@ use clap::ValueEnum;
 use mmt_golden::file::{Data, Stored};
 use mmt_golden::manifest::{CaseEntry, TensorEntry};
 use mmt_golden::report::score;
-use mmt_golden::row::{Row, Tier};
 use serde_json::{Value, json};
 
-use super::{find, open, tier};
+use super::{find, open};
 use crate::failure::{Code, Done, Failure};
 use crate::names::did_you_mean;
 use crate::terminal::Terminal;
-
-/// List the cases of a bundle, or of the catalogue of this program
-#[derive(clap::Args, Debug)]
-pub struct ListArgs {
-    /// Folder of the bundle; without it, the catalogue
-    bundle: Option<PathBuf>,
-    /// Only those of a level: `op`, `block`, `topology`
-    #[arg(long, value_name = "LEVEL")]
-    level: Option<String>,
-    /// Only those of a family: `linear`, `sdpa`, ..
-    #[arg(long, value_name = "FAMILY")]
-    family: Option<String>,
-    /// Only those of a bundle of this size: `smoke`, `core`, `full` or `stress`
-    #[arg(long, value_name = "TIER", value_parser = tier)]
-    tier: Option<Tier>,
-}
-
-/// Runs `mmt golden list`.
-pub fn list(args: &ListArgs, terminal: &Terminal) -> Done {
-    let mut cases: Vec<[String; 5]> = match &args.bundle {
-        Some(folder) => open(folder)?.manifest.cases.iter().map(of_entry).collect(),
-        None => mmt_catalog::rows().iter().map(of_row).collect(),
-    };
-    let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
-    cases.retain(|[id, level, tier, ..]| {
-        let family = id.split('.').next().unwrap_or("");
-        let small = args.tier.is_none_or(|most| Tier::of(tier).is_some_and(|tier| tier <= most));
-        is(&args.level, level) && is(&args.family, family) && small
-    });
-    if cases.is_empty() {
-        return Err(Failure::new(Code::NothingSelected, "no case fits"));
-    }
-    for [id, level, tier, op, regimes] in &cases {
-        terminal
-            .event("case", json!({"id": id, "level": level, "tier": tier, "op": op, "regimes": regimes}))?;
-        terminal
-            .line(format_args!("{id:<34} {level:<9} {tier:<6} {op:<18} {regimes}").to_string().trim_end())?;
-    }
-    terminal.line(format_args!("{} cases", cases.len()))?;
-    Ok(Code::Ok)
-}
-
-fn of_entry(case: &CaseEntry) -> [String; 5] {
-    let regimes = case.regimes.join(" ");
-    [case.id.clone(), case.level.clone(), case.tier.clone(), case.op.clone(), regimes]
-}
-
-fn of_row(row: &Row) -> [String; 5] {
-    let (level, tier) = (row.level.name().to_string(), row.tier.name().to_string());
-    [row.id.clone(), level, tier, row.op.to_string(), row.regimes.join(" ")]
-}
 
 /// Show a case: its settings and its arrays
 #[derive(clap::Args, Debug)]
