@@ -1,4 +1,4 @@
-//! Ctrl-C: the first one asks for an end, the second one is the end.
+//! Ctrl-C, and the signals by which a system ends programs: the first one asks for an end, the second one is the end.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +9,7 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 /// What shells report of a program that Ctrl-C ended.
 const ENDED: i32 = 130;
 
-/// From now on Ctrl-C does not end the program at once.
+/// From now on Ctrl-C does not end the program at once, nor does what `kill` sends.
 pub fn catch() -> Result<(), Failure> {
     let asked = || {
         if ASKED.swap(true, Ordering::Relaxed) {

@@ -53,9 +53,12 @@ pub struct Options {
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
     /// Folder for everything that is written
-    #[arg(long, global = true, value_name = "DIR", default_value = "target/mmt")]
+    #[arg(long, global = true, value_name = "DIR", default_value = OUT)]
     pub out: PathBuf,
 }
+
+/// Where things are written if nobody says otherwise.
+pub const OUT: &str = "target/mmt";
 
 /// A number type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -96,12 +96,32 @@ fn an_answer_passes_fails_or_is_incomplete() {
     let wrong = changed("golden-wrong", |arrays| *numbers(arrays, "main/out/p") *= 2.0);
     let (code, said) = check_case(&wrong);
     assert!(code == 1 && said.contains("2.0000 x want"), "{code} {said}");
+    assert!(said.contains("\n  right: grad_in/x; wrong: out/p\n"), "{said}");
+    let backward = changed("golden-backward", |arrays| *numbers(arrays, "main/grad_in/x") *= 2.0);
+    let line = "all outputs right, only gradients are wrong: grad_in/x";
+    for (form, told) in [
+        ("text", format!("\n  {line}\n")),
+        ("json", format!("\"summary\":\"{line}\"")),
+        ("junit", line.to_string()),
+    ] {
+        let (code, said) = check(&backward, &["--case", CASE, "--report", form]);
+        assert!(code == 1 && said.contains(&told), "{form} {said}");
+    }
+    fs::remove_dir_all(backward).unwrap();
 
     let missing = changed("golden-missing", |arrays| drop(arrays.remove("main/grad_in/x")));
     let (code, said) = check_case(&missing);
     assert!(code == 4 && said.contains("missing grad_in/x"), "{code} {said}");
-    assert_eq!(check(&missing, &["--case", CASE, "--allow-missing"]).0, 0);
+    let (code, said) = check(&missing, &["--case", CASE, "--allow-missing"]);
+    assert!(code == 0 && said.contains("no level/f32, 1 of 1 judged in part"), "{code} {said}");
     assert_eq!(check(&missing, &["--case", CASE, "--level", "L0"]).0, 0);
+    // At the level of outputs no gradient is missing.
+    let none = changed("golden-none", |arrays| arrays.retain(|key, _| key == "main/act/mine"));
+    let (code, said) = check(&none, &["--case", CASE, "--level", "L0"]);
+    assert!(code == 4 && said.contains("missing out/p\n") && !said.contains("grad_in"), "{code} {said}");
+    let (_, said) = check(&none, &["--case", CASE]);
+    assert!(said.contains("missing out/p, grad_in/x\n"), "{said}");
+    fs::remove_dir_all(none).unwrap();
     // Another case of the bundle has no file at all.
     assert_eq!(check(&right, &[]).0, 4);
     // What is wrong counts for more than what is missing.
@@ -335,7 +355,10 @@ fn words_and_numbers_of_a_manifest_that_were_changed_are_seen() {
         fs::write(&path, good.replacen(from, to, 1)).unwrap();
         for verb in ["verify", "list"] {
             let (code, said) = refused(&words(verb, &[&folder], &[]));
-            assert!(code == 3 && said.contains("the digest of the manifest"), "{to} {code} {said}");
+            let line =
+                said.contains("/manifest.json: the digest of the manifest: ") && !said.contains("byte");
+            let both = said.contains(": expected sha256:") && said.contains(", got sha256:");
+            assert!(code == 3 && line && (both || said.contains("sha257:")), "{to} {code} {said}");
         }
         assert_eq!(check_in(&folder, &bundle()).0, 3, "{to}");
         fs::remove_dir_all(folder).unwrap();
@@ -399,6 +422,22 @@ fn arrays_of_every_kind_are_shown() {
     assert!((1e-9..1e-5).contains(&first), "{tolerance}");
     assert!(shown(&["golden", "schema", "report"]).contains("\"invalid\""));
     assert!(shown(&words("list", &[&bundle], &["--family", "softmax"])).contains(CASE));
+    let families = shown(&words("list", &[&bundle], &["--families"]));
+    assert!(
+        families.contains("softmax")
+            && families.contains("cases   softmax")
+            && families.ends_with("families\n")
+    );
+    for (wrong, hint) in [
+        ("layer_norm", "hint: `layer_norm` is an operation of the family norm"),
+        ("softmx", "hint: did you mean softmax"),
+    ] {
+        let (code, said) = refused(&words("list", &[&bundle], &["--family", wrong]));
+        assert!(code == 6 && said.starts_with(&format!("error: no family `{wrong}`\n{hint}")), "{said}");
+        assert!(said.contains("mmt golden list --families"), "{said}");
+    }
+    let (code, said) = refused(&words("list", &[&bundle], &["--level", "blok"]));
+    assert!(code == 6 && said.starts_with("error: no level `blok`\nhint: did you mean block"), "{said}");
 }
 
 #[cfg(unix)]
@@ -421,6 +460,18 @@ fn commands_answer_refuse_crash_or_take_too_long() {
         code == 3 && said.contains("`main/cot/p` is given: an answer is what a program computed"),
         "{said}"
     );
+    // The answers stay where somebody asks for them, and an old one is not the answer of a new run.
+    let kept = folder("golden-kept");
+    let out = ["--out", kept.to_str().unwrap()];
+    let copy = ["cp", right_file.to_str().unwrap(), "{out}"];
+    assert_eq!(run(&copy, &out).0, 0);
+    assert_eq!(file::read(&kept.join(format!("{CASE}.safetensors"))), file::read(&right_file));
+    assert_eq!(check_case(&kept).0, 0);
+    assert_eq!(run(&["true"], &out).0, 4);
+    let copy = ["sh", "-c", &format!("cp {} {{out}} # {{layout}}", right_file.display())];
+    assert_eq!(run(&copy, &[&out[..], &["--layout", "sliced"]].concat()).0, 0);
+    assert!(kept.join(format!("sliced/{CASE}.safetensors")).exists());
+    fs::remove_dir_all(kept).unwrap();
     let (code, said) = run(&["sh", "-c", "exit 77"], &[]);
     assert!(code == 6 && said.contains("nothing was tested: 1 cases skipped, 0 without"), "{said}");
     let (code, said) = run(&["true"], &["--allow-missing"]);
@@ -454,10 +505,14 @@ fn commands_answer_refuse_crash_or_take_too_long() {
     fs::remove_dir_all(right).unwrap();
 }
 
-/// Ctrl-C ends a run, and nothing of it is left.
+/// Ctrl-C ends a run, as does the signal that asks a program to end, and nothing of it is left.
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_leaves_nothing_behind() {
+    ["-INT", "-TERM"].iter().for_each(|signal| interrupted_by(signal));
+}
+
+fn interrupted_by(signal: &str) {
     let place = folder("golden-interrupted");
     fs::create_dir_all(&place).unwrap();
     let rest = ["--case", CASE, "--", "sh", "-c", "touch started; exec sleep 60"];
@@ -468,7 +523,7 @@ fn an_interrupted_run_leaves_nothing_behind() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
     let out = child.wait_with_output().unwrap();
     let said = text(&out.stderr);
     assert!(out.status.code() == Some(4) && said.contains("interrupted after 0 of 1 cases"), "{said}");
@@ -543,7 +598,13 @@ fn a_planted_bug_is_named() {
     mixed.remove("main/grad_param/weight");
     file::write(&path, &mixed).unwrap();
     let (code, said) = explained(&[]);
+    let line = "\n  all outputs right, only gradients are wrong: grad_in/x, grad_param/bias\n";
+    assert!(said.contains(line), "{said}");
     assert!(code == 1 && said.contains("main/grad_param/bias alone matches bug 'bwd_bias_mean'"), "{said}");
+    // The file of the case holds the truth, but is no answer.
+    let own = truth(case);
+    let (code, said) = refused(&words("explain", &[&bundle], &[case, "--got", own.to_str().unwrap()]));
+    assert!(code == 3 && said.contains("` is given: an answer is what a program computed"), "{said}");
     // An answer with nothing of the case in it is none.
     let foreign = Data::F64(ArrayD::from_elem(vec![1], 0.0));
     file::write(&path, &[("y".to_string(), foreign)].into()).unwrap();

@@ -16,12 +16,13 @@ use super::open;
 use super::told::tell;
 use crate::failure::{Code, Done, Failure};
 use crate::interrupt;
-use crate::terminal::Terminal;
+use crate::terminal::{OUT, Terminal};
 
 /// Run the command of a backend on every case, and check its answers
 ///
 /// In the words of the command `{case}` stands for the file of a case, `{id}` for its name, `{bundle}` for the folder of the bundle,
 /// `{profile}` for the profile, `{layout}` for the way in which inputs lie in memory, and `{out}` for the file that it has to write. Exit code 77 of the command says that it does not have the operation of a case; if it has none of them, nothing was tested, which is no success.
+/// With --out the answers stay in that folder, those in another layout in a folder of its name; without it they are deleted.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Folder of the bundle
@@ -55,13 +56,17 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
     let bundle = open(&args.bundle)?;
     let tasks = tasks(args, &chosen(&bundle, &args.how)?)?;
     interrupt::catch()?;
-    let folder = std::env::temp_dir().join(format!("mmt-golden-run-{}", std::process::id()));
-    fs::create_dir_all(&folder).map_err(|error| Failure::unwritten(&folder, &error))?;
+    let kept = Some(&terminal.options.out).filter(|out| out.as_path() != Path::new(OUT));
+    let temporary = std::env::temp_dir().join(format!("mmt-golden-run-{}", std::process::id()));
+    let folder = kept.unwrap_or(&temporary);
+    fs::create_dir_all(folder).map_err(|error| Failure::unwritten(folder, &error))?;
     let bar = terminal.progress(tasks.iter().map(|(_, cases)| cases.len() as u64).sum(), "run");
-    let ended = all_compared(args, &bundle, &tasks, &folder, &bar);
+    let ended = all_compared(args, &bundle, &tasks, folder, &bar);
     bar.finish_and_clear();
-    // What the commands wrote is of no use any more; if it stays, it is in the folder of temporary files.
-    let _ = fs::remove_dir_all(&folder);
+    if kept.is_none() {
+        // What the commands wrote is of no use any more; if it stays, it is in the folder of temporary files.
+        let _ = fs::remove_dir_all(folder);
+    }
     let mut reports = ended?;
     reports.sort_by(|a, b| a.id.cmp(&b.id));
     tell(&bundle, reports, &args.how, terminal)
@@ -95,7 +100,7 @@ fn all_compared(
     let mut all = vec![];
     for task in tasks {
         // What the layout before has written is not the answer to this one.
-        let folder = folder.join(task.0);
+        let folder = if task.0 == "contiguous" { folder.to_path_buf() } else { folder.join(task.0) };
         fs::create_dir_all(&folder).map_err(|error| Failure::unwritten(&folder, &error))?;
         let mut reports = compared(args, bundle, task, &folder, bar)?;
         if task.0 != "contiguous" {
@@ -136,6 +141,10 @@ fn compared(
 /// Runs the command for a case; a report if it did not answer.
 fn answer(args: &Args, case: &CaseEntry, layout: &str, folder: &Path) -> Result<Option<CaseReport>, Failure> {
     let out = folder.join(format!("{}.safetensors", case.id));
+    // An answer of another run, in a folder that is kept, is none of this one.
+    if out.exists() {
+        fs::remove_file(&out).map_err(|error| Failure::unwritten(&out, &error))?;
+    }
     let place = |word: &String| {
         let path = |path: &Path| path.display().to_string();
         word.replace("{case}", &path(&args.bundle.join(&case.file)))
