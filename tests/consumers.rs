@@ -1,7 +1,7 @@
 //! The examples of `docs/golden` on the committed bundle. Each runs where what it needs is installed, and says so where it
 //! is not. `MMT_PYTHON` names another Python than `python3`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
@@ -88,6 +88,73 @@ fn pytest_has_a_test_for_every_case() {
     assert!(out.status.success() && text.contains("passed") && text.contains("skipped"), "{text}");
 }
 
+/// Arguments that name nothing are told in one line, without a trace of calls.
+#[test]
+fn pytest_says_what_is_wrong_with_its_options() {
+    if !has("pytest_says_what_is_wrong_with_its_options", "numpy, pytest") {
+        return;
+    }
+    let (right, nowhere) = (bundle(), PathBuf::from("/nowhere"));
+    for (bundle, backend, profile, why) in [
+        (&right, "no_module:backend", "f32", "no module `no_module`"),
+        (&right, "numpy_backend:no_function", "f32", "no function `no_function` in numpy_backend"),
+        (&right, "numpy_backend", "f32", "expected module:function"),
+        (&nowhere, "numpy_backend:backend", "f32", "/nowhere/manifest.json"),
+        (&right, "numpy_backend:backend", "f8", "profile='f8'"),
+    ] {
+        let mut command = python();
+        command.args(["-m", "pytest", "-q", "-p", "mmt_golden", "-p", "no:cacheprovider", "--mmt-bundle"]);
+        command.arg(bundle).args(["--mmt-backend", backend, "--mmt-profile", profile]).env("PYTHONPATH", ".");
+        let out = command.output().expect("Python runs");
+        let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("ERROR: ")).collect();
+        assert!(
+            out.status.code() == Some(4) && errors.len() == 1 && errors[0].contains(why),
+            "{backend} {said}"
+        );
+        assert!(!said.contains("Traceback") && !said.contains("INTERNALERROR"), "{said}");
+    }
+}
+
+/// An answer may be of any numbers; one of anything else is refused in a line. A report says which arrays are right.
+#[test]
+fn python_takes_numbers_of_any_kind_and_says_which_are_right() {
+    if !has("python_takes_numbers_of_any_kind_and_says_which_are_right", "numpy") {
+        return;
+    }
+    let script = r#"
+import mmt_golden as g, numpy as np, sys
+case = next(g.load(sys.argv[1], case="linear.affine.normal"))
+right = {key: case.arrays[key] for key in case.wanted}
+assert case.compare(right).ok and case.compare(right).summary == ""
+def said(**changed):
+    answer = dict(right)
+    answer.update({key.replace("__", "/"): x for key, x in changed.items()})
+    return case.compare(answer).summary
+wrong = np.zeros_like(right["grad_param/weight"])
+assert said(grad_param__weight=wrong) == "all outputs right, only gradients are wrong: grad_param/weight"
+assert said(out__y=0 * right["out/y"]) == "right: grad_in/x, grad_param/weight, grad_param/bias; wrong: out/y", said(out__y=0 * right["out/y"])
+assert "only gradients are wrong" in str(case.compare(dict(right, **{"grad_in/x": 0 * right["grad_in/x"]})))
+for bad in ("text", np.zeros(3, complex), {"a": 1}, [[1], [1, 2]]):
+    try:
+        case.compare({"out/y": bad}, missing="skip")
+    except ValueError as e:
+        assert "
+" not in str(e) and "`out/y`" in str(e), e
+    else:
+        sys.exit(f"took {bad!r}")
+try:
+    import torch
+except ImportError:
+    sys.exit(0)
+bent = {key: torch.tensor(x).requires_grad_() * 1.0 for key, x in right.items()}
+assert case.compare(bent).ok and g.run(case, lambda case: bent)[0].ok
+half = next(g.load(sys.argv[1], "bf16", case="linear.affine.normal"))
+assert half.compare({key: x.bfloat16() for key, x in bent.items()}).ok
+"#;
+    succeeds(script);
+}
+
 #[test]
 fn layouts_hold_the_same_numbers() {
     if !has("layouts_hold_the_same_numbers", "numpy") {
@@ -158,11 +225,11 @@ def refused(name, change, why):
         sys.exit(f"{name}: {why}")
     open(path, "wb").write(good)
 assert len(list(g.load(copy, case="softmax.rows.normal"))) == 1
-refused("manifest.json", lambda b: b.replace(b'"required_at":"L0"', b'"required_at":"L5"', 1), "digest of the manifest")
+refused("manifest.json", lambda b: b.replace(b'"required_at":"L0"', b'"required_at":"L5"', 1), "manifest.json: the digest of the manifest: expected sha256:")
 refused("manifest.json", lambda b: b.replace(b'"strong"', b'"weak"', 1), "digest of the manifest")
 refused("manifest.json", lambda b: b.replace(b'"digest_manifest": "sha256:', b'"digest_manifest": "sha2', 1), "digest of the manifest")
 file = "ops/softmax.rows.normal.safetensors"
-refused(file, lambda b: b[:-1] + bytes([b[-1] ^ 1]), "hash")
+refused(file, lambda b: b[:-1] + bytes([b[-1] ^ 1]), "expected the hash sha256:")
 refused(file, lambda b: b + b"0", "bytes, the manifest says")
 shutil.rmtree(os.path.dirname(copy))
 "#;
@@ -181,6 +248,16 @@ fn formulas_with_200_bits_give_the_same_bits() {
     assert!(same >= 10, "{text}");
 }
 
+/// A folder and what is in it.
+fn copied(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let place = to.join(path.file_name().unwrap());
+        if path.is_dir() { copied(&path, &place) } else { drop(fs::copy(&path, place).unwrap()) }
+    }
+}
+
 #[test]
 fn cpp_passes() {
     let folder = env::temp_dir().join(format!("mmt-consumers-{}", std::process::id()));
@@ -196,6 +273,20 @@ fn cpp_passes() {
             passes(&out);
             let written = fs::read_dir(&answers).unwrap().count();
             assert!(written > 3, "{written} answers");
+            // A case of which one bit was changed, and a manifest in which a word was.
+            let (case, manifest) = ("ops/linear.affine.normal.safetensors", "manifest.json");
+            for (name, why) in [(case, "expected the hash sha256:"), (manifest, "the digest of the manifest")]
+            {
+                let copy = folder.join(why.len().to_string());
+                copied(&bundle(), &copy);
+                let mut bytes = fs::read(copy.join(name)).unwrap();
+                *bytes.last_mut().unwrap() ^= if name == manifest { b'\n' ^ b' ' } else { 1 };
+                fs::write(copy.join(name), bytes).unwrap();
+                let out = Command::new(&binary).arg(&copy).arg(&answers).output().unwrap();
+                let said = String::from_utf8_lossy(&out.stderr);
+                let line = said.contains(why) && said.contains(name) && said.lines().count() == 1;
+                assert!(out.status.code() == Some(3) && line, "{said}");
+            }
         }
     }
     fs::remove_dir_all(folder).unwrap();

@@ -9,7 +9,8 @@
 //         mmt::write("got/" + c.id + ".safetensors", answer);
 //     }
 //
-// Everything that can go wrong with a file throws std::runtime_error with one line.
+// The manifest and every file are held against their SHA-256. Everything that can go wrong with a file throws
+// std::runtime_error with one line.
 #pragma once
 
 #include <algorithm>
@@ -206,10 +207,56 @@ inline size_t bytes_of(const std::string& type) {
     return found->second;
 }
 
-// The arrays of a safetensors file.
-inline Arrays read(const std::string& path) {
+// SHA-256 (FIPS 180-4), as manifests write it: "sha256:" and 64 digits.
+inline std::string sha256(const std::string& text) {
+    // The fractional parts of the cube roots of the first 64 primes, and of the square roots of the first 8.
+    static const std::vector<uint32_t> roots = [] {
+        std::vector<uint32_t> found;
+        auto bits = [](double root) { return uint32_t(uint64_t(std::floor(std::ldexp(root, 32)))); };
+        std::vector<int> primes;
+        for (int n = 2; primes.size() < 64; ++n)
+            if (std::none_of(primes.begin(), primes.end(), [n](int p) { return n % p == 0; })) primes.push_back(n);
+        for (int p : primes) found.push_back(bits(std::cbrt(double(p))));
+        for (int k = 0; k < 8; ++k) found.push_back(bits(std::sqrt(double(primes[size_t(k)]))));
+        return found;
+    }();
+    std::vector<uint32_t> h(roots.begin() + 64, roots.end());
+    std::string data = text + '\x80';
+    data.append((120 - data.size() % 64) % 64, '\0');
+    for (int k = 7; k >= 0; --k) data += char(uint64_t(text.size()) * 8 >> (8 * k));
+    auto turn = [](uint32_t x, int n) { return x >> n | x << (32 - n); };
+    for (size_t at = 0; at < data.size(); at += 64) {
+        uint32_t w[64], v[8];
+        for (size_t i = 0; i < 16; ++i) {
+            w[i] = 0;
+            for (size_t k = 0; k < 4; ++k) w[i] = w[i] << 8 | uint8_t(data[at + 4 * i + k]);
+        }
+        for (size_t i = 16; i < 64; ++i) {
+            uint32_t a = w[i - 15], b = w[i - 2];
+            w[i] = w[i - 16] + w[i - 7] + (turn(a, 7) ^ turn(a, 18) ^ a >> 3) + (turn(b, 17) ^ turn(b, 19) ^ b >> 10);
+        }
+        std::copy(h.begin(), h.end(), v);
+        for (size_t i = 0; i < 64; ++i) {
+            uint32_t a = v[0], e = v[4];
+            uint32_t one = v[7] + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + ((e & v[5]) ^ (~e & v[6])) + roots[i] + w[i];
+            uint32_t two = (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
+            std::copy_backward(v, v + 7, v + 8);
+            v[4] += one;
+            v[0] = one + two;
+        }
+        for (size_t i = 0; i < 8; ++i) h[i] += v[i];
+    }
+    std::string digits = "sha256:";
+    for (uint32_t x : h)
+        for (int k = 28; k >= 0; k -= 4) digits += "0123456789abcdef"[x >> k & 15];
+    return digits;
+}
+
+// The arrays of a safetensors file, which has this hash if one is given.
+inline Arrays read(const std::string& path, const std::string& hash = "") {
     std::string file = slurp(path);
     auto fail = [&](const std::string& why) { throw std::runtime_error(path + ": " + why); };
+    if (!hash.empty() && sha256(file) != hash) fail("expected the hash " + hash + " of the manifest, got " + sha256(file));
     if (file.size() < 8) fail("too short for a header");
     uint64_t length = load<uint64_t>(file.data());
     if (length > file.size() - 8) fail("a header longer than the file");
@@ -325,8 +372,15 @@ struct Case {
 class Bundle {
   public:
     explicit Bundle(std::string folder) : folder_(std::move(folder)) {
-        manifest_ = Parser(slurp(folder_ + "/manifest.json")).parse();
+        std::string path = folder_ + "/manifest.json", text = slurp(path);
+        manifest_ = Parser(text).parse();
         if (manifest_["schema"].text != "mmt-golden/1") throw std::runtime_error(folder_ + ": another schema");
+        // Its digest is that of its text with zeros in place of these digits.
+        const std::string& said = manifest_["digest_manifest"].text;
+        for (size_t at = said.size() == 71 ? text.find(said) : std::string::npos; at != std::string::npos; at = text.find(said, at))
+            text.replace(at, 71, "sha256:" + std::string(64, '0'));
+        if (sha256(text) != said)
+            throw std::runtime_error(path + ": the digest of the manifest: expected " + said + ", got " + sha256(text));
     }
     // The entries of all cases; load() reads one.
     const std::vector<Json>& entries() const { return manifest_["cases"].list; }
@@ -336,7 +390,8 @@ class Bundle {
         if (file.empty() || file[0] == '/' || file.find("..") != std::string::npos)
             throw std::runtime_error(folder_ + ": a file outside the bundle");
         Case c{entry["id"].text, entry["op"].text, profile, entry, {}};
-        for (auto& m : read(folder_ + "/" + file))
+        if (entry["sha256"].text.empty()) throw std::runtime_error(folder_ + ": " + entry["id"].text + " has no hash");
+        for (auto& m : read(folder_ + "/" + file, entry["sha256"].text))
             if (m.first.rfind("main/", 0) == 0) c.arrays.emplace(m.first.substr(5), std::move(m.second));
         return c;
     }

@@ -21,12 +21,14 @@ import importlib
 import json
 import os
 import struct
+import traceback
 
 import numpy as np
 
 U_STORE = {"f64": 2.0**-53, "f32": 2.0**-24, "tf32": 2.0**-24, "bf16": 2.0**-8, "f16": 2.0**-11}
 KAPPA_RMS = 4.0
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "U8": "u1", "BOOL": "?"}
+ANSWERS = "float64, float32, float16 or bfloat16, and int64 or bool where the truth is that"
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -39,7 +41,7 @@ def read(path, size=None, sha256=None):
     if size is not None and len(data) != size:
         raise ValueError(f"{path}: {len(data)} bytes, the manifest says {size}")
     if sha256 is not None and f"sha256:{hashlib.sha256(data).hexdigest()}" != sha256:
-        raise ValueError(f"{path}: not the file of which the manifest has the hash")
+        raise ValueError(f"{path}: expected the hash {sha256} of the manifest, got sha256:{hashlib.sha256(data).hexdigest()}")
     if len(data) < 8:
         raise ValueError(f"{path}: too short for a header")
     (length,) = struct.unpack("<Q", data[:8])
@@ -95,14 +97,30 @@ def array(name, info, body):
     return found.reshape(info["shape"])
 
 
+def computed(name, value):
+    """What a program computed as an array of NumPy: tensors of torch leave their graph and their device, bfloat16 becomes float32."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        value = value.float() if "bfloat16" in str(value.dtype) else value
+    try:
+        found = np.asarray(value)
+    except Exception as error:
+        raise ValueError(f"`{name}` is no array, but {type(value).__name__} ({str(error).splitlines()[0]})") from None
+    if found.dtype.name == "bfloat16":
+        found = found.astype(np.float32)
+    if found.dtype.kind not in "fiub":
+        raise ValueError(f"`{name}` has the type {found.dtype}: an answer holds {ANSWERS}")
+    return found
+
+
 def write(path, arrays):
     """Writes arrays as a safetensors file, to a temporary name first."""
     kinds = {np.dtype(v): k for k, v in DTYPES.items()}
     header, body = {}, b""
     for name in sorted(arrays):
-        array = np.asarray(arrays[name])
+        array = computed(name, arrays[name])
         if array.dtype not in kinds:
-            raise ValueError(f"`{name}` has the type {array.dtype}")
+            raise ValueError(f"`{name}` has the type {array.dtype}: an answer holds {ANSWERS}")
         raw = array.tobytes()  # row-major, whatever the strides
         header[name] = {
             "dtype": kinds[array.dtype],
@@ -199,7 +217,7 @@ class Case:
             if self.tolerance(key) is None:
                 continue
             if key in answer:
-                rows.append(self.one(key, np.asarray(answer[key])))
+                rows.append(self.one(key, computed(key, answer[key])))
             elif missing == "fail":
                 rows.append({"key": key, "status": "missing", "score": float("inf")})
         if not rows:
@@ -330,16 +348,37 @@ class Report:
 
     ok = property(lambda self: all(r["status"] in ("pass", "extra") for r in self.rows))
     score = property(lambda self: max((r["score"] for r in self.rows), default=0.0))
+    right = property(lambda self: [r["key"] for r in self.rows if r["status"] == "pass"])
+    wrong = property(lambda self: [r["key"] for r in self.rows if r["status"] not in ("pass", "missing", "extra")])
+
+    @property
+    def summary(self):
+        """Which arrays are right, in one line; empty if none is wrong, or if there is one alone."""
+        if not self.wrong or len(self.wrong) == 1 and not self.right:
+            return ""
+        output = ("out/", "loss/", "opt/")
+        outputs = any(k.startswith(output) for k in self.right) and not any(k.startswith(output) for k in self.wrong)
+        if outputs and all(k.startswith("grad_") for k in self.wrong):
+            return f"all outputs right, only gradients are wrong: {names(self.wrong)}"
+        if outputs:
+            return f"all outputs right; wrong: {names(self.wrong)}"
+        return f"right: {names(self.right)}; wrong: {names(self.wrong)}" if self.right else "no array is right"
 
     def __str__(self):
         word = "pass" if self.ok else "FAIL"
         lines = [f"{word} {self.case.id}  {self.case.profile}  score {self.score:.3g}"]
+        lines += [f"  {self.summary}"] if self.summary else []
         for r in [r for r in self.rows if r["status"] != "pass"]:
             where = f" at {r['index']} got {r['got']:.9g} want {r['want']:.9g}" if "tol" in r else ""
             lines.append(f"  {r['key']:<24} {r['status']:<8} score {r['score']:.3g}{where}")
             if r.get("hint"):
                 lines.append(f"    looks like: {r['hint']}")
         return "\n".join(lines)
+
+
+def names(keys, most=8):
+    """Names one after the other, of many the first."""
+    return ", ".join(keys[:most]) + (f" and {len(keys) - most} more" if len(keys) > most else "")
 
 
 def manifest(folder):
@@ -351,8 +390,10 @@ def manifest(folder):
         raise ValueError(f"{folder}: schema {m.get('schema')!r}, known is mmt-golden/1")
     said = str(m.get("digest_manifest", ""))
     plain = text.replace(said.encode(), b"sha256:" + b"0" * 64) if len(said) == 71 else text
-    if f"sha256:{hashlib.sha256(plain).hexdigest()}" != said:
-        raise ValueError(f"{folder}: the digest of the manifest is not that of its text")
+    got = f"sha256:{hashlib.sha256(plain).hexdigest()}"
+    if got != said:
+        path = os.path.join(folder, "manifest.json")
+        raise ValueError(f"{path}: the digest of the manifest: expected {said or 'nothing'}, got {got}")
     for entry in m["cases"]:
         if entry["file"].startswith("/") or ".." in entry["file"]:
             raise ValueError(f"{folder}: a file outside the bundle: {entry['file']}")
@@ -405,7 +446,7 @@ def digest(arrays):
     """A fingerprint of arrays, to see whether a backend writes to its inputs."""
     text = hashlib.sha256()
     for key in sorted(arrays):
-        text.update(key.encode() + np.ascontiguousarray(arrays[key]).tobytes())
+        text.update(key.encode() + np.ascontiguousarray(computed(key, arrays[key])).tobytes())
     return text.hexdigest()
 
 
@@ -434,6 +475,24 @@ def pytest_addoption(parser):
     group.addoption("--mmt-case", default="*", help="which cases, with * and ?")
 
 
+def named(backend):
+    """The function of `module:function`."""
+    module, _, name = (backend or "").partition(":")
+    if not module or not name:
+        raise ValueError(f"--mmt-backend {backend or 'is missing'}: expected module:function")
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"--mmt-backend {backend}: no module `{error.name}`; its folder belongs in PYTHONPATH") from None
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        why = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ValueError(f"--mmt-backend {backend}: {last.filename}:{last.lineno}: {why}") from None
+    if not callable(found):
+        raise ValueError(f"--mmt-backend {backend}: no function `{name}` in {module}")
+    return found
+
+
 def pytest_collection(session):
     """One test for each case, without any test file."""
     import pytest
@@ -441,8 +500,11 @@ def pytest_collection(session):
     option = session.config.getoption
     if not option("--mmt-bundle"):
         return
-    module, name = option("--mmt-backend").split(":")
-    backend = getattr(importlib.import_module(module), name)
+    try:
+        backend = named(option("--mmt-backend"))
+        cases = list(load(option("--mmt-bundle"), option("--mmt-profile"), option("--mmt-case")))
+    except (OSError, ValueError) as error:
+        raise pytest.UsageError(str(error)) from None
 
     class Item(pytest.Item):
         def runtest(self):
@@ -458,7 +520,6 @@ def pytest_collection(session):
         def reportinfo(self):
             return self.case.path, None, self.case.id
 
-    cases = load(option("--mmt-bundle"), option("--mmt-profile"), option("--mmt-case"))
     session.items = [_item(Item, session, case) for case in cases]
     session.testscollected = len(session.items)
     return True
