@@ -12,7 +12,7 @@ use mmt_tensor::{Random, Real, Result, Tree};
 use crate::act::of_name;
 use crate::masks;
 use crate::mha::keep_inside;
-use crate::shapes::{keep_moments, rows_of, samples};
+use crate::shapes::{finish, gradients, keep_moments, rows_of, samples};
 
 pub const OPS: &[Op] = &[
     op!(ffn),
@@ -75,12 +75,10 @@ fn ffn<R: Real>(run: &mut Run<R>) -> Result<()> {
     let module = run.module("", Ffn::new(d, f, of_name(run.word("activation")), &mut Random::seed(0))?);
     let (y, tape) = module.forward(&rows_of(&x))?;
     keep_ffn(run, "", &tape, b);
-    run.keep_as("out/y", &y, &[b, n, d]);
-    let dy = run.cot("y", (b, n, d));
+    let dy = finish(run, "y", &y);
     let mut grad = module.zeros_like();
-    let dx = module.backward(&tape, &rows_of(&dy), &mut grad);
-    run.keep_as("grad_in/x", &dx, &[b, n, d]);
-    run.keep_tree("grad_param", "", &grad);
+    let dx = module.backward(&tape, &dy, &mut grad);
+    gradients(run, &[("x", &dx)], &grad);
     Ok(())
 }
 
@@ -92,12 +90,10 @@ fn block<R: Real>(run: &mut Run<R>, module: Block<R>) -> Result<()> {
     let module = run.module("", module);
     let (y, tape) = module.forward(&rows_of(&x), &samples(b, n), &mask)?;
     keep_block(run, "", &tape);
-    run.keep_as("out/y", &y, &[b, n, d]);
-    let dy = run.cot("y", (b, n, d));
+    let dy = finish(run, "y", &y);
     let mut grad = module.zeros_like();
-    let dx = module.backward(&tape, &rows_of(&dy), &mut grad);
-    run.keep_as("grad_in/x", &dx, &[b, n, d]);
-    run.keep_tree("grad_param", "", &grad);
+    let dx = module.backward(&tape, &dy, &mut grad);
+    gradients(run, &[("x", &dx)], &grad);
     Ok(())
 }
 
@@ -123,13 +119,10 @@ fn cross_block<R: Real>(run: &mut Run<R>) -> Result<()> {
     keep_inside(run, "attn.", &tape.attn);
     keep_moments(run, "norm_2.", &tape.norm_2.moments, &[b, n]);
     keep_ffn(run, "ffn.", &tape.ffn, b);
-    run.keep_as("out/y", &y, &[b, n, d]);
-    let dy = run.cot("y", (b, n, d));
+    let dy = finish(run, "y", &y);
     let mut grad = module.zeros_like();
-    let (dx, dz) = module.backward(&tape, &rows_of(&dy), &mut grad);
-    run.keep_as("grad_in/x", &dx, &[b, n, d]);
-    run.keep_as("grad_in/context", &dz, &[b, m, d_z]);
-    run.keep_tree("grad_param", "", &grad);
+    let (dx, dz) = module.backward(&tape, &dy, &mut grad);
+    gradients(run, &[("x", &dx), ("context", &dz)], &grad);
     Ok(())
 }
 
@@ -150,13 +143,10 @@ fn decoder_block<R: Real>(run: &mut Run<R>) -> Result<()> {
     keep_inside(run, "cross.", &tape.cross);
     keep_moments(run, "norm_3.", &tape.norm_3.moments, &[b, n]);
     keep_ffn(run, "ffn.", &tape.ffn, b);
-    run.keep_as("out/y", &y, &[b, n, d]);
-    let dy = run.cot("y", (b, n, d));
+    let dy = finish(run, "y", &y);
     let mut grad = module.zeros_like();
-    let (dx, dmemory) = module.backward(&tape, &rows_of(&dy), &mut grad);
-    run.keep_as("grad_in/x", &dx, &[b, n, d]);
-    run.keep_as("grad_in/memory", &dmemory, &[b, m, d]);
-    run.keep_tree("grad_param", "", &grad);
+    let (dx, dmemory) = module.backward(&tape, &dy, &mut grad);
+    gradients(run, &[("x", &dx), ("memory", &dmemory)], &grad);
     Ok(())
 }
 
@@ -170,11 +160,9 @@ fn stack<R: Real>(run: &mut Run<R>) -> Result<()> {
     let module = run.module("", module);
     let (y, tape) = module.forward(&rows_of(&x), &samples(b, n), &mask)?;
     keep_stack(run, "", &tape);
-    run.keep_as("out/y", &y, &[b, n, d]);
-    let dy = run.cot("y", (b, n, d));
+    let dy = finish(run, "y", &y);
     let mut grad = module.zeros_like();
-    let dx = module.backward(&tape, &rows_of(&dy), &mut grad);
-    run.keep_as("grad_in/x", &dx, &[b, n, d]);
-    run.keep_tree("grad_param", "", &grad);
+    let dx = module.backward(&tape, &dy, &mut grad);
+    gradients(run, &[("x", &dx)], &grad);
     Ok(())
 }

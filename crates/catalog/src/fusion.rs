@@ -13,8 +13,8 @@ use ndarray::Array2;
 
 use crate::block::config;
 use crate::masks;
-use crate::shapes::{rows_of, samples};
-use crate::topology::{finish, gradients, keep_stream, modality, pair, random, stream};
+use crate::shapes::{finish, gradients, rows_of, samples};
+use crate::topology::{keep_stream, modality, pair, random, stream};
 
 pub const OPS: &[Op] = &[
     op!(bottleneck_layer attends),

@@ -6,7 +6,7 @@
 use mmt_blocks::HeadsTape;
 use mmt_golden::run::Run;
 use mmt_tensor::ops::Moments;
-use mmt_tensor::{Ragged, Real};
+use mmt_tensor::{Ragged, Real, Tree};
 use ndarray::{Array, Array2, Array4, Dimension};
 
 /// `B` samples of `n` rows.
@@ -47,4 +47,25 @@ pub fn keep_weights<R: Real>(run: &mut Run<R>, key: &str, tape: &HeadsTape<R>, b
 pub fn keep_moments<R: Real>(run: &mut Run<R>, name: &str, moments: &Moments<R>, shape: &[usize]) {
     run.keep_as(&format!("act/{name}mean"), &moments.mean, shape);
     run.keep_as(&format!("act/{name}rstd"), &moments.rstd, shape);
+}
+
+/// Keeps an output of all samples, and draws its gradient.
+pub fn finish<R: Real>(run: &mut Run<R>, name: &str, z: &Array2<R>) -> Array2<R> {
+    let shape = batched(run, z);
+    run.keep_as(&format!("out/{name}"), z, &shape);
+    rows_of(&run.cot(name, shape))
+}
+
+fn batched<R: Real>(run: &Run<R>, x: &Array2<R>) -> [usize; 3] {
+    let b = run.size("batch");
+    [b, x.nrows() / b, x.ncols()]
+}
+
+/// Keeps the gradients of inputs and parameters.
+pub fn gradients<R: Real>(run: &mut Run<R>, inputs: &[(&str, &Array2<R>)], grad: &impl Tree<R>) {
+    for (name, x) in inputs {
+        let shape = batched(run, x);
+        run.keep_as(&format!("grad_in/{name}"), x, &shape);
+    }
+    run.keep_tree("grad_param", "", grad);
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::block::{config, keep_ffn, keep_stack, order};
 use crate::masks;
 use crate::mha::keep_inside;
-use crate::shapes::{keep_moments, rows_of, samples};
+use crate::shapes::{finish, gradients, keep_moments, rows_of, samples};
 
 pub const OPS: &[Op] = &[
     op!(early_sum attends),
@@ -86,27 +86,6 @@ fn keep_cross<R: Real>(run: &mut Run<R>, name: &str, tape: &CrossTape<R>) {
     keep_inside(run, &format!("{name}.attn."), &tape.attn);
     keep_moments(run, &format!("{name}.norm_2."), &tape.norm_2.moments, &shape);
     keep_ffn(run, &format!("{name}.ffn."), &tape.ffn, b);
-}
-
-/// Keeps an output of all samples, and draws its gradient.
-pub fn finish<R: Real>(run: &mut Run<R>, name: &str, z: &Array2<R>) -> Array2<R> {
-    let shape = batched(run, z);
-    run.keep_as(&format!("out/{name}"), z, &shape);
-    rows_of(&run.cot(name, shape))
-}
-
-fn batched<R: Real>(run: &Run<R>, x: &Array2<R>) -> [usize; 3] {
-    let b = run.size("batch");
-    [b, x.nrows() / b, x.ncols()]
-}
-
-/// Keeps the gradients of inputs and parameters.
-pub fn gradients<R: Real>(run: &mut Run<R>, inputs: &[(&str, &Array2<R>)], grad: &impl Tree<R>) {
-    for (name, x) in inputs {
-        let shape = batched(run, x);
-        run.keep_as(&format!("grad_in/{name}"), x, &shape);
-    }
-    run.keep_tree("grad_param", "", grad);
 }
 
 fn early_sum<R: Real>(run: &mut Run<R>) -> Result<()> {
