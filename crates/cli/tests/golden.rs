@@ -531,6 +531,28 @@ fn interrupted_by(signal: &str) {
     fs::remove_dir_all(place).unwrap();
 }
 
+/// What `nohup` starts goes on when the terminal is closed.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_that_ignores_the_end_of_its_terminal_goes_on() {
+    let place = changed("golden-nohup", |_| ());
+    let right = place.join(format!("{CASE}.safetensors"));
+    let script = format!("touch started; sleep 0.2; cp {} {{out}}", right.display());
+    let rest = ["--case", CASE, "--", "sh", "-c", &script];
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_mmt")]);
+    command.args(words("run", &[&bundle()], &rest)).current_dir(&place).env("TMPDIR", &place);
+    let child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    while !place.join("started").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+    let out = child.wait_with_output().unwrap();
+    assert!(out.status.code() == Some(0) && text(&out.stdout).contains("1 of 1"), "{out:?}");
+    fs::remove_dir_all(place).unwrap();
+}
+
 /// An empty answer with nothing of the case in it, and one that skips everything, are no success.
 #[test]
 fn where_nothing_is_compared_nothing_passes() {
