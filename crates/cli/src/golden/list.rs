@@ -75,7 +75,7 @@ fn known_words(args: &Args, cases: &[[String; 5]]) -> Result<(), Failure> {
             Some([id, ..]) => format!("`{wanted}` is an operation of the family {}", family(id)),
             None => did_you_mean(wanted, families),
         };
-        return Err(none("family", wanted).hint(format!("{hint}   mmt golden list --families")));
+        return Err(none("family", wanted).hint(format!("{hint} (all: mmt golden list --families)")));
     }
     let levels: BTreeSet<&str> = cases.iter().map(|[_, level, ..]| level.as_str()).collect();
     match args.level.as_deref().filter(|wanted| !levels.contains(wanted)) {
