@@ -4,6 +4,8 @@
 //! as a tree of halves. The order is fixed by the number of terms alone, and any SIMD width computes it at full
 //! speed.
 
+use std::array;
+
 use ndarray::{Array, Array1, ArrayRef, ArrayRef2, Dimension};
 
 use crate::parallel::{contiguous, elements, fold_rows, for_rows};
@@ -11,6 +13,9 @@ use crate::{Real, Result};
 
 /// Lanes of a sum.
 pub const LANES: usize = 64;
+
+/// Lanes of [`max`].
+const MAX_LANES: usize = 16;
 
 /// `Σ_i x_i`
 #[inline(always)]
@@ -73,19 +78,19 @@ pub fn dot<R: Real>(x: &[R], y: &[R]) -> R {
 }
 
 /// The largest element; `-∞` of nothing. A NaN may be dropped: check the sum.
+///
+/// Few lanes, which stay in registers: lanes in memory are compared there and stored one by one.
 #[inline(always)]
 pub fn max<R: Real>(x: &[R]) -> R {
-    let mut lanes = [R::of(f64::NEG_INFINITY); LANES];
-    let (blocks, rest) = x.as_chunks::<LANES>();
+    let mut lanes = [R::of(f64::NEG_INFINITY); MAX_LANES];
+    let (blocks, rest) = x.as_chunks::<MAX_LANES>();
     for block in blocks {
-        for (lane, &x) in lanes.iter_mut().zip(block) {
-            *lane = lane.max(x);
-        }
+        lanes = array::from_fn(
+            #[inline(always)]
+            |j| lanes[j].max(block[j]),
+        );
     }
-    for (lane, &x) in lanes.iter_mut().zip(rest) {
-        *lane = lane.max(x);
-    }
-    lanes.into_iter().fold(R::of(f64::NEG_INFINITY), R::max)
+    lanes.iter().chain(rest).fold(R::of(f64::NEG_INFINITY), |max, &x| max.max(x))
 }
 
 /// Whether the numbers are of a type that is added up from the last to the first.
@@ -177,4 +182,18 @@ pub fn column_sums<R: Real>(x: &ArrayRef2<R>) -> Array1<R> {
     let mut sums = Array::zeros(x.ncols());
     add_column_sums(&mut sums, x);
     sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_maximum_is_that_of_one_number_after_the_other() {
+        for n in 0..70 {
+            let x: Vec<f64> = (0..n).map(|k| ((7 * k + 3) % 71) as f64 - 35.0).collect();
+            let one_by_one = x.iter().fold(f64::NEG_INFINITY, |max, &x| if x > max { x } else { max });
+            assert_eq!(max(&x), one_by_one, "{n} numbers");
+        }
+    }
 }
