@@ -254,7 +254,7 @@ fn copied(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         let place = to.join(path.file_name().unwrap());
-        if path.is_dir() { copied(&path, &place) } else { drop(fs::copy(&path, place).unwrap()) }
+        if path.is_dir() { copied(&path, &place) } else { fs::copy(&path, place).map(|_| ()).unwrap() }
     }
 }
 
@@ -273,21 +273,33 @@ fn cpp_passes() {
             passes(&out);
             let written = fs::read_dir(&answers).unwrap().count();
             assert!(written > 3, "{written} answers");
-            // A case of which one bit was changed, and a manifest in which a word was.
+            // A case of which one bit was changed, a manifest in which a word was, and one without a digest.
             let (case, manifest) = ("ops/linear.affine.normal.safetensors", "manifest.json");
-            for (name, why) in [(case, "expected the hash sha256:"), (manifest, "the digest of the manifest")]
-            {
-                let copy = folder.join(why.len().to_string());
-                copied(&bundle(), &copy);
-                let mut bytes = fs::read(copy.join(name)).unwrap();
-                *bytes.last_mut().unwrap() ^= if name == manifest { b'\n' ^ b' ' } else { 1 };
-                fs::write(copy.join(name), bytes).unwrap();
-                let out = Command::new(&binary).arg(&copy).arg(&answers).output().unwrap();
-                let said = String::from_utf8_lossy(&out.stderr);
-                let line = said.contains(why) && said.contains(name) && said.lines().count() == 1;
-                assert!(out.status.code() == Some(3) && line, "{said}");
-            }
+            let flip = |mask: u8| move |bytes: &mut Vec<u8>| *bytes.last_mut().unwrap() ^= mask;
+            let unseal = |bytes: &mut Vec<u8>| {
+                let text = String::from_utf8(bytes.clone()).unwrap();
+                let key = "\"digest_manifest\": \"sha256:";
+                let at = text.find(key).unwrap() + key.len();
+                bytes[at..at + 64].fill(b'0');
+            };
+            refused(&binary, case, &flip(1), "expected the hash sha256:");
+            refused(&binary, manifest, &flip(b'\n' ^ b' '), "the digest of the manifest");
+            refused(&binary, manifest, &unseal, "the digest of the manifest");
         }
     }
     fs::remove_dir_all(folder).unwrap();
+}
+
+/// The program refuses, in one line that says why, a copy of the bundle in which one file was changed.
+fn refused(binary: &Path, name: &str, change: &dyn Fn(&mut Vec<u8>), why: &str) {
+    let copy = binary.with_file_name("changed");
+    copied(&bundle(), &copy);
+    let mut bytes = fs::read(copy.join(name)).unwrap();
+    change(&mut bytes);
+    fs::write(copy.join(name), bytes).unwrap();
+    let out = Command::new(binary).arg(&copy).arg(copy.join("got")).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    let line = said.contains(why) && said.contains(name) && said.lines().count() == 1;
+    assert!(out.status.code() == Some(3) && line, "{said}");
+    fs::remove_dir_all(copy).unwrap();
 }

@@ -1,7 +1,8 @@
 // Golden cases of mmt for C++17: reads and writes safetensors files, reads the manifest, compares. No dependency.
 //
 //     auto bundle = mmt::Bundle("golden-core");
-//     for (const mmt::Case& c : bundle.cases("f32")) {
+//     for (const mmt::Json& entry : bundle.entries()) {
+//         const mmt::Case c = bundle.load(entry, "f32");
 //         const mmt::Array& x = c.at("in/x");                     // x.shape, x.data (double)
 //         double eps = c.number("eps", 1e-5);                     // a setting by name
 //         mmt::Arrays answer{{"out/y", y}};
@@ -377,7 +378,7 @@ class Bundle {
         if (manifest_["schema"].text != "mmt-golden/1") throw std::runtime_error(folder_ + ": another schema");
         // Its digest is that of its text with zeros in place of these digits.
         const std::string& said = manifest_["digest_manifest"].text;
-        for (size_t at = said.size() == 71 ? text.find(said) : std::string::npos; at != std::string::npos; at = text.find(said, at))
+        for (size_t at = said.size() == 71 ? text.find(said) : std::string::npos; at != std::string::npos; at = text.find(said, at + 71))
             text.replace(at, 71, "sha256:" + std::string(64, '0'));
         if (sha256(text) != said)
             throw std::runtime_error(path + ": the digest of the manifest: expected " + said + ", got " + sha256(text));

@@ -99,13 +99,16 @@ def array(name, info, body):
 
 def computed(name, value):
     """What a program computed as an array of NumPy: tensors of torch leave their graph and their device, bfloat16 becomes float32."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        value = value.float() if "bfloat16" in str(value.dtype) else value
+    if value is None:
+        raise ValueError(f"`{name}` is None: nothing was computed")
     try:
+        if hasattr(value, "detach"):
+            value = value.detach().cpu()
+            value = value.float() if "bfloat16" in str(value.dtype) else value
         found = np.asarray(value)
     except Exception as error:
-        raise ValueError(f"`{name}` is no array, but {type(value).__name__} ({str(error).splitlines()[0]})") from None
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"`{name}` is no array, but {type(value).__name__} ({why})") from None
     if found.dtype.name == "bfloat16":
         found = found.astype(np.float32)
     if found.dtype.kind not in "fiub":
@@ -357,7 +360,8 @@ class Report:
         if not self.wrong or len(self.wrong) == 1 and not self.right:
             return ""
         output = ("out/", "loss/", "opt/")
-        outputs = any(k.startswith(output) for k in self.right) and not any(k.startswith(output) for k in self.wrong)
+        missing = [r["key"] for r in self.rows if r["status"] == "missing"]
+        outputs = any(k.startswith(output) for k in self.right) and not any(k.startswith(output) for k in self.wrong + missing)
         if outputs and all(k.startswith("grad_") for k in self.wrong):
             return f"all outputs right, only gradients are wrong: {names(self.wrong)}"
         if outputs:
@@ -385,7 +389,10 @@ def manifest(folder):
     """The manifest of a bundle, of a version that this file reads, if its digest is that of its text."""
     with open(os.path.join(folder, "manifest.json"), "rb") as file:
         text = file.read()
-    m = json.loads(text)
+    try:
+        m = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{os.path.join(folder, 'manifest.json')}: {error}") from None
     if m.get("schema") != "mmt-golden/1":
         raise ValueError(f"{folder}: schema {m.get('schema')!r}, known is mmt-golden/1")
     said = str(m.get("digest_manifest", ""))
@@ -483,7 +490,8 @@ def named(backend):
     try:
         found = getattr(importlib.import_module(module), name, None)
     except ModuleNotFoundError as error:
-        raise ValueError(f"--mmt-backend {backend}: no module `{error.name}`; its folder belongs in PYTHONPATH") from None
+        hint = "; its folder belongs in PYTHONPATH" if error.name == module.split(".")[0] else ""
+        raise ValueError(f"--mmt-backend {backend}: no module `{error.name}`{hint}") from None
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         why = f"{type(error).__name__}: {error}".splitlines()[0]

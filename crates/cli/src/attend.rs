@@ -38,7 +38,7 @@ pub struct Args {
 
 /// Runs the verb.
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
-    let run = Run::open(&args.run, &terminal.options.out)?;
+    let run = Run::open(&args.run, terminal.options.out())?;
     if run.settings.task != Task::DigitsQa {
         let task = run.settings.task.name();
         return Err(Failure::usage(format!("the run is of {task}; questions are asked in digits-qa only")));

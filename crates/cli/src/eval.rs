@@ -33,7 +33,7 @@ pub struct Args {
 
 /// Runs the verb.
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
-    let mut run = Run::open(&args.run, &terminal.options.out)?;
+    let mut run = Run::open(&args.run, terminal.options.out())?;
     terminal.only(run.precision, "eval of this run")?;
     if let Some(what) = &args.topology {
         run.settings.topology = runs::topology(what, run.settings.task, &run.settings.sizes)?.topology;

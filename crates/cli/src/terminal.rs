@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
@@ -53,12 +53,18 @@ pub struct Options {
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
     /// Folder for everything that is written
-    #[arg(long, global = true, value_name = "DIR", default_value = OUT)]
-    pub out: PathBuf,
+    ///
+    /// [default: target/mmt]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
-/// Where things are written if nobody says otherwise.
-pub const OUT: &str = "target/mmt";
+impl Options {
+    /// Where things are written.
+    pub fn out(&self) -> &Path {
+        self.out.as_deref().unwrap_or(Path::new("target/mmt"))
+    }
+}
 
 /// A number type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -113,7 +113,7 @@ fn an_answer_passes_fails_or_is_incomplete() {
     let (code, said) = check_case(&missing);
     assert!(code == 4 && said.contains("missing grad_in/x"), "{code} {said}");
     let (code, said) = check(&missing, &["--case", CASE, "--allow-missing"]);
-    assert!(code == 0 && said.contains("no level/f32, 1 of 1 judged in part"), "{code} {said}");
+    assert!(code == 0 && said.contains("no level/f32, 0 of 1, 1 judged in part"), "{code} {said}");
     assert_eq!(check(&missing, &["--case", CASE, "--level", "L0"]).0, 0);
     // At the level of outputs no gradient is missing.
     let none = changed("golden-none", |arrays| arrays.retain(|key, _| key == "main/act/mine"));
@@ -471,6 +471,16 @@ fn commands_answer_refuse_crash_or_take_too_long() {
     let copy = ["sh", "-c", &format!("cp {} {{out}} # {{layout}}", right_file.display())];
     assert_eq!(run(&copy, &[&out[..], &["--layout", "sliced"]].concat()).0, 0);
     assert!(kept.join(format!("sliced/{CASE}.safetensors")).exists());
+    // What a command that failed has written is no answer, and a file that is none is not replaced.
+    for (how, code) in [("exit 9", 5), ("exit 77", 6)] {
+        let writes = ["sh", "-c", &format!("cp {} {{out}}; {how}", right_file.display())];
+        assert_eq!(run(&writes, &out).0, code);
+        assert!(!kept.join(format!("{CASE}.safetensors")).exists() && !kept.join(".unfinished").exists());
+    }
+    let file = kept.join(format!("{CASE}.safetensors"));
+    fs::copy(Path::new(&bundle).join(format!("ops/{CASE}.safetensors")), &file).unwrap();
+    let (code, said) = run(&["true"], &out);
+    assert!(code == 3 && said.contains("is given: an answer is what") && file.exists(), "{said}");
     fs::remove_dir_all(kept).unwrap();
     let (code, said) = run(&["sh", "-c", "exit 77"], &[]);
     assert!(code == 6 && said.contains("nothing was tested: 1 cases skipped, 0 without"), "{said}");
@@ -531,26 +541,30 @@ fn interrupted_by(signal: &str) {
     fs::remove_dir_all(place).unwrap();
 }
 
-/// What `nohup` starts goes on when the terminal is closed.
-#[cfg(target_os = "linux")]
+/// What `nohup` starts goes on when the terminal is closed, and ends when it is asked to.
+#[cfg(unix)]
 #[test]
 fn a_run_that_ignores_the_end_of_its_terminal_goes_on() {
-    let place = changed("golden-nohup", |_| ());
-    let right = place.join(format!("{CASE}.safetensors"));
-    let script = format!("touch started; sleep 0.2; cp {} {{out}}", right.display());
-    let rest = ["--case", CASE, "--", "sh", "-c", &script];
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_mmt")]);
-    command.args(words("run", &[&bundle()], &rest)).current_dir(&place).env("TMPDIR", &place);
-    let child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
-    while !place.join("started").exists() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
+    for (signal, code, told) in [("-HUP", 0, "1 of 1"), ("-TERM", 4, "interrupted after 0 of 1 cases")] {
+        let place = changed("golden-nohup", |_| ());
+        let right = place.join(format!("{CASE}.safetensors"));
+        let script = format!("touch started; sleep 0.3; cp {} {{out}}", right.display());
+        let rest = ["--case", CASE, "--", "sh", "-c", &script];
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_mmt")]);
+        command.args(words("run", &[&bundle()], &rest)).current_dir(&place).env("TMPDIR", &place);
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let child = command.spawn().unwrap();
+        while !place.join("started").exists() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let id = child.id().to_string();
+        assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
+        let out = child.wait_with_output().unwrap();
+        let said = text(&out.stdout) + &text(&out.stderr);
+        assert!(out.status.code() == Some(code) && said.contains(told), "{out:?}");
+        fs::remove_dir_all(place).unwrap();
     }
-    let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
-    let out = child.wait_with_output().unwrap();
-    assert!(out.status.code() == Some(0) && text(&out.stdout).contains("1 of 1"), "{out:?}");
-    fs::remove_dir_all(place).unwrap();
 }
 
 /// An empty answer with nothing of the case in it, and one that skips everything, are no success.

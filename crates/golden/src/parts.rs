@@ -13,7 +13,8 @@ pub(crate) fn summary(tensors: &[TensorReport]) -> Option<String> {
     };
     let (right, wrong) = (keys(|status| status == Status::Pass), keys(Status::fails));
     let output = |key: &&str| ["out/", "loss/", "opt/"].iter().any(|section| key.starts_with(section));
-    let outputs = right.iter().any(output) && !wrong.iter().any(output);
+    let (missing, outputs) = (keys(|status| status == Status::Missing), right.iter().any(output));
+    let outputs = outputs && !wrong.iter().chain(&missing).any(output);
     Some(match () {
         // One array that is wrong says so itself.
         () if wrong.is_empty() || (wrong.len() == 1 && right.is_empty()) => return None,
@@ -60,6 +61,9 @@ mod tests {
         assert_eq!(said(&[("loss/loss", Pass), ("act/p", Fail)]).unwrap(), "all outputs right; wrong: act/p");
         assert_eq!(said(&[("out/y", Fail), ("grad_in/x", Pass)]).unwrap(), "right: grad_in/x; wrong: out/y");
         assert_eq!(said(&[("out/y", Fail), ("grad_in/x", Missing)]), None);
+        // Nor is one of two outputs all of them.
+        let half = [("out/a", Pass), ("out/b", Missing), ("grad_in/a", Fail)];
+        assert_eq!(said(&half).unwrap(), "right: out/a; wrong: grad_in/a");
         // Without an output nobody knows whether it is right.
         let backward = [("grad_in/q", Fail), ("grad_in/k", Pass), ("out/o", Missing)];
         assert_eq!(said(&backward).unwrap(), "right: grad_in/k; wrong: grad_in/q");

@@ -29,10 +29,9 @@ impl Report {
     /// One line: the level that was reached.
     pub fn conformance(&self) -> String {
         let (pass, all) = (self.count(Verdict::Pass), self.cases.len());
-        let told = match (pass, self.cases.iter().filter(|case| case.in_part()).count()) {
-            (_, 0) => format!("{pass} of {all}"),
-            (0, part) => format!("{part} of {all} judged in part"),
-            (_, part) => format!("{pass} of {all}, {part} judged in part"),
+        let part = match self.cases.iter().filter(|case| case.in_part()).count() {
+            0 => String::new(),
+            n => format!(", {n} judged in part"),
         };
         let skipped = match self.count(Verdict::Skipped) {
             0 => String::new(),
@@ -40,7 +39,7 @@ impl Report {
         };
         let major = self.version.rsplit_once('.').map_or(self.version.as_str(), |(start, _)| start);
         let level = if pass == all { format!("L{}", self.level) } else { "no level".to_string() };
-        format!("mmt-golden {major} {level}/{}, {told}{skipped}", self.profile)
+        format!("mmt-golden {major} {level}/{}, {pass} of {all}{part}{skipped}", self.profile)
     }
 
     /// The cases that did not pass, the worst first.

@@ -30,6 +30,7 @@ const ROI: &[&str] = &["roi"];
 const LOSS: &[&str] = &["loss"];
 const POOL: &[&str] = &["pool"];
 const CONV: &[&str] = &["conv"];
+const MEANS: &[&str] = &["conv", "pool"];
 const DROP: &[&str] = &["drop"];
 const OPTIM: &[&str] = &["optim"];
 const PRODUCTS: &[&str] = &["linear", "sdpa", "mha", "patch", "conv", "pool", "block", "topology"];
@@ -51,7 +52,7 @@ bugs! {
         BwdNoScale "bwd_no_scale" "gradients of q and k without the scale";
         BwdDkNoScale "bwd_dk_no_scale" "gradient of k without the scale";
         BwdDvReversed "bwd_dv_from_do_T" "gradient of v from the output gradient with rows reversed";
-        BwdLastKeyTile "bwd_last_key_tile" "the last tile of keys, shorter than 8, has no gradient";
+        BwdLastKeyTile "bwd_last_key_tile" "the last tile of keys, where it is not full, has no gradient";
         BwdDqOverwrite "bwd_dq_overwrite" "gradient of q keeps the last tile of keys only";
         KvExchanged "kv_exchanged" "keys and values exchanged inside one attention";
         BwdMaskForgotten "bwd_mask_forgotten" "backward computes the probabilities again, without the mask";
@@ -205,6 +206,8 @@ bugs! {
     }
     CONV, Logic => {
         BwdConvFlipped "bwd_conv_flipped" "gradient of the input with the kernel mirrored";
+    }
+    MEANS, Logic => {
         BwdAvgPoolSum "bwd_avg_pool_sum" "gradient of a mean over windows not divided by their size";
     }
     OPTIM, Logic => {

@@ -1,5 +1,6 @@
 //! Attention of one head and of several.
 
+use super::heads::{merge_heads, split_heads};
 use super::mask::Mask;
 use crate::{Array, Bug, Run, Tape, Var};
 
@@ -32,23 +33,26 @@ pub fn attend(t: &mut Tape, [q, k, v]: [Var; 3], mask: &Mask) -> [Var; 3] {
     let m = t.shape(k)[2];
     let scale = scale(t, d, heads);
     let keep = mask.keep(t, [batch, heads, n, m]);
+    let unseen = [k, v];
     let [k, v] = [k, v].map(|x| t.seen(x, keep.as_deref(), n));
     let scores = t.scores(q, k, scale);
-    let biased = match &mask.bias {
-        Some(bias) if !t.has(Bug::MaskIgnored) => t.shifted(scores, bias),
-        _ => scores,
-    };
+    let biased = t.biased(scores, mask);
     let p = t.probabilities(biased, keep);
     let o = t.mix(p, v);
-    let again = match t.how.bug {
-        Some(Bug::BwdMaskForgotten) => Some(t.probabilities(biased, None)),
-        Some(Bug::BwdMaskForgottenLse) => Some(t.weights_again(biased, p)),
-        _ => None,
-    };
-    let o = again.map_or(o, |p| {
-        let wrong = t.mix(p, v);
+    let o = if t.has(Bug::BwdMaskForgotten) || t.has(Bug::BwdMaskForgottenLse) {
+        // A backward without the mask reads hidden keys and values.
+        let scores = t.scores(q, unseen[0], scale);
+        let biased = t.biased(scores, mask);
+        let all = if t.has(Bug::BwdMaskForgotten) {
+            t.probabilities(biased, None)
+        } else {
+            t.weights_again(biased, p)
+        };
+        let wrong = t.mix(all, unseen[1]);
         t.backward_of(o, wrong)
-    });
+    } else {
+        o
+    };
     [scores, p, o]
 }
 
@@ -63,6 +67,14 @@ fn scale(t: &Tape, d: usize, heads: usize) -> f64 {
 }
 
 impl Tape {
+    /// Scores with the bias of a mask.
+    fn biased(&mut self, scores: Var, mask: &Mask) -> Var {
+        match &mask.bias {
+            Some(bias) if !self.has(Bug::MaskIgnored) => self.shifted(scores, bias),
+            _ => scores,
+        }
+    }
+
     /// Scores with a bias, the same for all heads; an entry `-∞` is left to the mask.
     fn shifted(&mut self, scores: Var, bias: &Array) -> Var {
         let a = self.how.arithmetic;
@@ -162,30 +174,4 @@ pub fn multi_head(
     let y = run.project(c, names, "w_o")?;
     let same = run.tape.shape(c) == run.tape.shape(y);
     Ok(if run.tape.has(Bug::NoOutputProjection) && same { c } else { y })
-}
-
-/// `[B, n, h w]` → `[B, h, n, w]`
-pub fn split_heads(t: &mut Tape, x: Var, heads: usize) -> Result<Var, String> {
-    let [batch, n, d] = t.shape(x)[..] else { return Err("a sequence has three axes".to_string()) };
-    if heads == 0 || d % heads != 0 {
-        return Err(format!("{heads} heads do not divide a width of {d}"));
-    }
-    if t.has(Bug::HeadsInterleaved) {
-        let y = t.reshape(x, &[batch, n, d / heads, heads]);
-        return Ok(t.permute(y, &[0, 3, 1, 2]));
-    }
-    let y = t.reshape(x, &[batch, n, heads, d / heads]);
-    Ok(t.permute(y, &[0, 2, 1, 3]))
-}
-
-/// `[B, h, n, w]` → `[B, n, h w]`
-pub fn merge_heads(t: &mut Tape, x: Var) -> Var {
-    let shape = t.shape(x);
-    let flat = [shape[0], shape[2], shape[1] * shape[3]];
-    if t.has(Bug::HeadsNotTransposed) {
-        return t.reshape(x, &flat);
-    }
-    let axes = if t.has(Bug::HeadsInterleaved) { [0, 2, 3, 1] } else { [0, 2, 1, 3] };
-    let y = t.permute(x, &axes);
-    t.reshape(y, &flat)
 }

@@ -155,8 +155,14 @@ fn global_avg_pool(run: &mut Run) -> Result<(), String> {
     let size: usize = shape[2..].iter().product();
     let a = *run.tape.arithmetic();
     let share = a.r(1.0 / size as f64);
-    let entries = (0..shape[0] * shape[1] * size).map(|i| (i / size, i, share)).collect();
-    let y = run.tape.weighted(x, &shape[..2], entries);
+    let of_share = |share| (0..shape[0] * shape[1] * size).map(|i| (i / size, i, share)).collect();
+    let y = run.tape.weighted(x, &shape[..2], of_share(share));
+    let y = if run.tape.has(Bug::BwdAvgPoolSum) {
+        let sum = run.tape.weighted(x, &shape[..2], of_share(1.0));
+        run.tape.backward_of(y, sum)
+    } else {
+        y
+    };
     run.out("y", y);
     Ok(())
 }

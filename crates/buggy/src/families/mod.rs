@@ -5,6 +5,7 @@ mod block;
 mod conv;
 mod elementwise;
 mod embed;
+mod heads;
 mod loss;
 mod mask;
 mod optim;

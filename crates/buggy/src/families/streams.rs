@@ -1,8 +1,9 @@
 //! Streams that meet in a few tokens, in threes, or in the decision.
 
-use super::attention::{Names, attend, merge_heads, split_heads};
+use super::attention::{Names, attend};
+use super::heads::{merge_heads, split_heads};
 use super::mask::Mask;
-use super::stack::{Shape, stack};
+use super::stack::{Shape, shortcut, stack};
 use super::topology::stream;
 use crate::{Bug, Run, Tape, Var};
 
@@ -104,10 +105,10 @@ fn three_streams(run: &mut Run) -> Result<(), String> {
         let [_, _, o] = attend(&mut run.tape, [parts[0], parts[1], parts[2]], &Mask::default());
         let o = merge_heads(&mut run.tape, o);
         let y = run.project(o, &names[m], "w_o")?;
-        let y = run.tape.add(y, x[m]);
+        let y = shortcut(run, y, x[m]);
         let u = run.norm(y, &shape, &names[m], "norm_1")?;
         let f = run.network(u, &shape, &names[m].of("ffn"))?;
-        let f = run.tape.add(f, u);
+        let f = shortcut(run, f, u);
         let z = run.norm(f, &shape, &names[m], "norm_2")?;
         run.out(letters[m], z);
     }
@@ -142,10 +143,10 @@ fn bidirectional(run: &mut Run) -> Result<(), String> {
         let both = run.tape.kept_sum(halves[0], halves[1]);
         let mean = run.tape.scale(both, 0.5);
         let y = run.project(mean, &Names::plain("attn."), "w_o")?;
-        let y = run.tape.add(y, x[m]);
+        let y = shortcut(run, y, x[m]);
         let h = run.norm(y, &shape, &names, "norm_2")?;
         let f = run.network(h, &shape, &names.of("ffn"))?;
-        let z = run.tape.add(f, y);
+        let z = shortcut(run, f, y);
         run.out(letter, z);
     }
     Ok(())

@@ -74,7 +74,7 @@ fn save(id: &str, samples: Vec<Sample>, terminal: &Terminal) -> Result<(), Failu
 }
 
 fn write(id: &str, drawing: &str, terminal: &Terminal) -> Result<(), Failure> {
-    let path = terminal.options.out.join(format!("{id}.svg"));
+    let path = terminal.options.out().join(format!("{id}.svg"));
     let drawing = svg::alone(drawing);
     file::write(&path, drawing.as_bytes()).map_err(|error| Failure::unwritten(&path, &error))?;
     terminal.event("saved", json!({ "path": path.display().to_string() }))?;

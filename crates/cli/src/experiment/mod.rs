@@ -68,7 +68,7 @@ fn list(terminal: &Terminal) -> Done {
     terminal.start(Precision::F32, "")?;
     let mut cells = vec![["id", "claim", "last run"].map(String::from).to_vec()];
     for experiment in &EXPERIMENTS {
-        let last = Record::read(experiment.id, &terminal.options.out);
+        let last = Record::read(experiment.id, terminal.options.out());
         let status = match &last {
             Ok(Some(record)) if record.holds() => "holds",
             Ok(Some(_)) => "fails",
@@ -123,7 +123,7 @@ fn run_all(which: &Which, terminal: &Terminal) -> Done {
     let seeds = (0..count).map(|i| terminal.options.seed.wrapping_add(i)).collect();
     let plan = Plan { seeds };
     // Before anything takes minutes.
-    let out = &terminal.options.out;
+    let out = terminal.options.out();
     std::fs::create_dir_all(out).map_err(|error| Failure::unwritten(out, &error))?;
     let mut all = true;
     for experiment in list {
@@ -145,7 +145,7 @@ fn one(experiment: &Experiment, plan: &Plan, terminal: &Terminal) -> Result<bool
     let seconds = start.elapsed().as_secs_f64();
     show(&outcome, terminal)?;
     let record = Record::of(experiment, plan, &outcome, seconds);
-    let files = record.write(&terminal.options.out)?;
+    let files = record.write(terminal.options.out())?;
     let page = page::write(experiment, plan, &outcome, (seconds, terminal))?;
     let page = page.display().to_string();
     terminal.event(
@@ -159,7 +159,7 @@ fn one(experiment: &Experiment, plan: &Plan, terminal: &Terminal) -> Result<bool
 
 fn report(ids: &[String], terminal: &Terminal) -> Done {
     let list = if ids.is_empty() { EXPERIMENTS.iter().collect() } else { chosen(ids)? };
-    let out = &terminal.options.out;
+    let out = terminal.options.out();
     let mut records = vec![];
     for experiment in list {
         records.extend(Record::read(experiment.id, out)?);

@@ -44,7 +44,7 @@ pub fn write(
             plan.seeds.first().copied().unwrap_or(0)
         ),
     });
-    let path = terminal.options.out.join(format!("{}.html", experiment.id));
+    let path = terminal.options.out().join(format!("{}.html", experiment.id));
     file::write(&path, text.as_bytes()).map_err(|error| Failure::unwritten(&path, &error))?;
     Ok(path)
 }

@@ -33,7 +33,7 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
     let bundle = open(&args.bundle)?;
-    let out = &terminal.options.out;
+    let out = terminal.options.out();
     let mut files = vec![];
     for case in select(&bundle, &args.case)? {
         let tensors = bundle.read(case)?;

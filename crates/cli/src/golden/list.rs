@@ -43,11 +43,11 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
         let small = args.tier.is_none_or(|most| Tier::of(tier).is_some_and(|tier| tier <= most));
         is(&args.level, level) && is(&args.family, family(id)) && small
     });
-    if args.families {
-        return families(&cases, terminal);
-    }
     if cases.is_empty() {
         return Err(Failure::new(Code::NothingSelected, "no case fits"));
+    }
+    if args.families {
+        return families(&cases, terminal);
     }
     for [id, level, tier, op, regimes] in &cases {
         terminal

@@ -1,5 +1,6 @@
 //! `mmt golden`: the bundle that other implementations check themselves against.
 
+mod answers;
 mod check;
 mod convert;
 mod diff;

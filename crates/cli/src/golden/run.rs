@@ -11,12 +11,13 @@ use mmt_golden::compare::{CaseReport, Verdict};
 use mmt_golden::file::{self, reason};
 use mmt_golden::manifest::CaseEntry;
 
+use super::answers::{UNFINISHED, forget, place_of};
 use super::check::{How, chosen, compare_all};
 use super::open;
 use super::told::tell;
 use crate::failure::{Code, Done, Failure};
 use crate::interrupt;
-use crate::terminal::{OUT, Terminal};
+use crate::terminal::Terminal;
 
 /// Run the command of a backend on every case, and check its answers
 ///
@@ -56,17 +57,17 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
     let bundle = open(&args.bundle)?;
     let tasks = tasks(args, &chosen(&bundle, &args.how)?)?;
     interrupt::catch()?;
-    let kept = Some(&terminal.options.out).filter(|out| out.as_path() != Path::new(OUT));
+    let kept = terminal.options.out.as_deref();
     let temporary = std::env::temp_dir().join(format!("mmt-golden-run-{}", std::process::id()));
     let folder = kept.unwrap_or(&temporary);
-    fs::create_dir_all(folder).map_err(|error| Failure::unwritten(folder, &error))?;
+    for (layout, cases) in &tasks {
+        forget(cases, &place_of(folder, layout))?;
+    }
     let bar = terminal.progress(tasks.iter().map(|(_, cases)| cases.len() as u64).sum(), "run");
     let ended = all_compared(args, &bundle, &tasks, folder, &bar);
     bar.finish_and_clear();
-    if kept.is_none() {
-        // What the commands wrote is of no use any more; if it stays, it is in the folder of temporary files.
-        let _ = fs::remove_dir_all(folder);
-    }
+    // What is not kept is of no use any more.
+    let _ = fs::remove_dir_all(if kept.is_none() { folder.to_path_buf() } else { folder.join(UNFINISHED) });
     let mut reports = ended?;
     reports.sort_by(|a, b| a.id.cmp(&b.id));
     tell(&bundle, reports, &args.how, terminal)
@@ -99,10 +100,11 @@ fn all_compared(
 ) -> Result<Vec<CaseReport>, Failure> {
     let mut all = vec![];
     for task in tasks {
-        // What the layout before has written is not the answer to this one.
-        let folder = if task.0 == "contiguous" { folder.to_path_buf() } else { folder.join(task.0) };
-        fs::create_dir_all(&folder).map_err(|error| Failure::unwritten(&folder, &error))?;
-        let mut reports = compared(args, bundle, task, &folder, bar)?;
+        let (unfinished, place) = (folder.join(UNFINISHED), place_of(folder, task.0));
+        for new in [&unfinished, &place] {
+            fs::create_dir_all(new).map_err(|error| Failure::unwritten(new, &error))?;
+        }
+        let mut reports = compared(args, bundle, task, [&unfinished, &place], bar)?;
         if task.0 != "contiguous" {
             reports.iter_mut().for_each(|report| report.id = format!("{} {}", report.id, task.0));
         }
@@ -116,12 +118,19 @@ fn compared(
     args: &Args,
     bundle: &Bundle,
     (layout, cases): &Task,
-    folder: &Path,
+    [unfinished, folder]: [&Path; 2],
     bar: &ProgressBar,
 ) -> Result<Vec<CaseReport>, Failure> {
     let mut reports = vec![];
     for (done, case) in cases.iter().enumerate() {
-        reports.extend(answer(args, case, layout, folder)?);
+        let file = format!("{}.safetensors", case.id);
+        let out = unfinished.join(&file);
+        let failed = answer(args, case, layout, &out)?;
+        if failed.is_none() && out.exists() {
+            let path = folder.join(&file);
+            fs::rename(&out, &path).map_err(|error| Failure::unwritten(&path, &error))?;
+        }
+        reports.extend(failed);
         if interrupt::asked() {
             let message = format!("interrupted after {done} of {} cases", cases.len());
             return Err(Failure::new(Code::Incomplete, message));
@@ -138,13 +147,8 @@ fn compared(
     Ok(reports)
 }
 
-/// Runs the command for a case; a report if it did not answer.
-fn answer(args: &Args, case: &CaseEntry, layout: &str, folder: &Path) -> Result<Option<CaseReport>, Failure> {
-    let out = folder.join(format!("{}.safetensors", case.id));
-    // An answer of another run, in a folder that is kept, is none of this one.
-    if out.exists() {
-        fs::remove_file(&out).map_err(|error| Failure::unwritten(&out, &error))?;
-    }
+/// Runs the command for a case, which is to write `out`; a report if it did not answer.
+fn answer(args: &Args, case: &CaseEntry, layout: &str, out: &Path) -> Result<Option<CaseReport>, Failure> {
     let place = |word: &String| {
         let path = |path: &Path| path.display().to_string();
         word.replace("{case}", &path(&args.bundle.join(&case.file)))
@@ -152,7 +156,7 @@ fn answer(args: &Args, case: &CaseEntry, layout: &str, folder: &Path) -> Result<
             .replace("{bundle}", &path(&args.bundle))
             .replace("{profile}", args.how.profile.name())
             .replace("{layout}", layout)
-            .replace("{out}", &path(&out))
+            .replace("{out}", &path(out))
     };
     let words: Vec<String> = args.command.iter().map(place).collect();
     let (program, rest) = words.split_first().ok_or_else(|| Failure::usage("no command"))?;

@@ -74,7 +74,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
     let cases = compute_all(&rows, &mmt_catalog::ops(), args.order, profiles, &done);
     bar.finish_and_clear();
     let cases = cases.map_err(|why| Failure::new(Code::CheckFailed, why))?;
-    let out = &terminal.options.out;
+    let out = terminal.options.out();
     let bytes: usize = cases.iter().map(|case| case.bytes.len()).sum();
     let written = write(out, cases, args.tier, args.shard)?;
     tell(&written, rows.len(), bytes, terminal)?;
@@ -97,7 +97,7 @@ fn manifest(path: &std::path::Path) -> Result<Manifest, Failure> {
 
 fn tell(written: &Manifest, cases: usize, bytes: usize, terminal: &Terminal) -> Result<(), Failure> {
     let Manifest { digest_truth, digest_tol, .. } = written;
-    let out = terminal.options.out.display().to_string();
+    let out = terminal.options.out().display().to_string();
     terminal.event(
         "written",
         json!({"out": out, "cases": cases, "bytes": bytes, "digest_truth": digest_truth,

@@ -92,7 +92,7 @@ fn left_out(read: usize, all: usize, which: &str, terminal: &Terminal) -> Result
 
 /// Writes the drawing of `kind`.
 fn save(kind: &str, drawing: &str, terminal: &Terminal) -> Result<(), Failure> {
-    let path = terminal.options.out.join(format!("tokens-{kind}.svg"));
+    let path = terminal.options.out().join(format!("tokens-{kind}.svg"));
     file::write(&path, svg::alone(drawing).as_bytes()).map_err(|error| Failure::unwritten(&path, &error))?;
     terminal.event("saved", json!({ "path": path.display().to_string() }))?;
     terminal.line("")?;

@@ -59,7 +59,7 @@ fn drawing(known: &Known, terminal: &Terminal) -> Done {
     let names = known.topology.modalities();
     let steps = picture::steps(&known.topology, &known.shapes, &names);
     let drawing = topology(&names, &steps, "Topology", &text);
-    let path = terminal.options.out.join("topology.svg");
+    let path = terminal.options.out().join("topology.svg");
     file::write(&path, svg::alone(&drawing).as_bytes()).map_err(|error| Failure::unwritten(&path, &error))?;
     terminal.event("drawing", json!({ "path": path.display().to_string() }))?;
     terminal.advice(format_args!("drawing     {}", path.display()))?;

@@ -81,7 +81,7 @@ pub fn write(run: &Run, terminal: &Terminal) -> Result<(PathBuf, usize), Failure
         mask: *mask,
     };
     let html = tour::page(&tour).map_err(|why| Failure::new(Code::InvalidData, why))?;
-    let path = terminal.options.out.join("tour.html");
+    let path = terminal.options.out().join("tour.html");
     file::write(&path, html.as_bytes()).map_err(|error| Failure::unwritten(&path, &error))?;
     Ok((path, html.len()))
 }

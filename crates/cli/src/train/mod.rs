@@ -60,7 +60,7 @@ pub struct Args {
 pub fn run(args: &Args, terminal: &Terminal) -> Done {
     interrupt::catch()?;
     let run = match &args.resume {
-        Some(what) => Run::open(what, &terminal.options.out)?,
+        Some(what) => Run::open(what, terminal.options.out())?,
         None => new_run(args, terminal)?,
     };
     if terminal.options.precision.is_some_and(|asked| asked != run.precision) {
@@ -87,7 +87,7 @@ fn new_run(args: &Args, terminal: &Terminal) -> Result<Run, Failure> {
     let name = known.name.unwrap_or_else(|| settings.topology.to_string());
     let precision = terminal.precision(Precision::F32);
     Run::create(
-        &terminal.options.out,
+        terminal.options.out(),
         Run { folder: PathBuf::new(), name, precision, settings, test: args.test as usize },
     )
 }
