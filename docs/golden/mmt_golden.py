@@ -374,7 +374,8 @@ class Report:
         lines += [f"  {self.summary}"] if self.summary else []
         for r in [r for r in self.rows if r["status"] != "pass"]:
             where = f" at {r['index']} got {r['got']:.9g} want {r['want']:.9g}" if "tol" in r else ""
-            lines.append(f"  {r['key']:<24} {r['status']:<8} score {r['score']:.3g}{where}")
+            mean = f" mean error {r['rms']:.3g}" if r.get("rms", 0) > 1 else ""
+            lines.append(f"  {r['key']:<24} {r['status']:<8} score {r['score']:.3g}{mean}{where}")
             if r.get("hint"):
                 lines.append(f"    looks like: {r['hint']}")
         return "\n".join(lines)

@@ -477,6 +477,10 @@ fn commands_answer_refuse_crash_or_take_too_long() {
         assert_eq!(run(&writes, &out).0, code);
         assert!(!kept.join(format!("{CASE}.safetensors")).exists() && !kept.join(".unfinished").exists());
     }
+    for writes in [&["sh", "-c", "echo no > {out}"][..], &["cp", "{case}", "{out}"]] {
+        assert_eq!(run(writes, &out).0, 3);
+    }
+    assert_eq!(run(&["true"], &out).0, 4, "what is no answer is not in the way of the next one");
     let file = kept.join(format!("{CASE}.safetensors"));
     fs::copy(Path::new(&bundle).join(format!("ops/{CASE}.safetensors")), &file).unwrap();
     let (code, said) = run(&["true"], &out);

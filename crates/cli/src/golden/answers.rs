@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use mmt_golden::compare::{CaseReport, Verdict};
 use mmt_golden::file;
 use mmt_golden::manifest::CaseEntry;
 
@@ -34,4 +35,11 @@ pub fn forget(cases: &[&CaseEntry], folder: &Path) -> Result<(), Failure> {
         }
     }
     files.iter().try_for_each(|path| fs::remove_file(path).map_err(|error| Failure::unwritten(path, &error)))
+}
+
+/// Removes what cannot be read: it is no answer, and would be in the way of the next one.
+pub fn forget_invalid(reports: &[CaseReport], folder: &Path) {
+    for report in reports.iter().filter(|report| report.status == Verdict::Invalid) {
+        let _ = fs::remove_file(folder.join(format!("{}.safetensors", report.id)));
+    }
 }

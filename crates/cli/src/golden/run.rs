@@ -11,7 +11,7 @@ use mmt_golden::compare::{CaseReport, Verdict};
 use mmt_golden::file::{self, reason};
 use mmt_golden::manifest::CaseEntry;
 
-use super::answers::{UNFINISHED, forget, place_of};
+use super::answers::{UNFINISHED, forget, forget_invalid, place_of};
 use super::check::{How, chosen, compare_all};
 use super::open;
 use super::told::tell;
@@ -144,6 +144,7 @@ fn compared(
         path.exists().then(|| file::read(&path)).transpose()
     };
     reports.extend(compare_all(bundle, &answered, &args.how, &read)?);
+    forget_invalid(&reports, folder);
     Ok(reports)
 }
 
