@@ -133,7 +133,7 @@ def said(**changed):
     return case.compare(answer).summary
 wrong = np.zeros_like(right["grad_param/weight"])
 assert said(grad_param__weight=wrong) == "all outputs right, only gradients are wrong: grad_param/weight"
-assert said(out__y=0 * right["out/y"]) == "right: grad_in/x, grad_param/weight, grad_param/bias; wrong: out/y", said(out__y=0 * right["out/y"])
+assert said(out__y=0 * right["out/y"]) == "right: grad_in/x, grad_param/bias, grad_param/weight; wrong: out/y", said(out__y=0 * right["out/y"])
 assert "only gradients are wrong" in str(case.compare(dict(right, **{"grad_in/x": 0 * right["grad_in/x"]})))
 half = next(g.load(sys.argv[1], case="topology.cross.*"))
 answer = {key: half.arrays[key] for key in half.wanted}

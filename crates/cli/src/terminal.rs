@@ -52,9 +52,7 @@ pub struct Options {
     /// Colors
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
-    /// Folder for everything that is written
-    ///
-    /// [default: target/mmt]
+    /// Folder for everything that is written [default: target/mmt]
     #[arg(long, global = true, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }
