@@ -360,7 +360,8 @@ class Report:
         if not self.wrong or len(self.wrong) == 1 and not self.right:
             return ""
         output = ("out/", "loss/", "opt/")
-        missing = [key for key in self.case.wanted if key not in {r["key"] for r in self.rows if r["status"] != "missing"}]
+        there = {r["key"] for r in self.rows if r["status"] != "missing"}
+        missing = [key for key in self.case.wanted if key not in there]
         outputs = any(k.startswith(output) for k in self.right) and not any(k.startswith(output) for k in self.wrong + missing)
         if outputs and all(k.startswith("grad_") for k in self.wrong):
             return f"all outputs right, only gradients are wrong: {names(self.wrong)}"

@@ -86,6 +86,15 @@ impl Tape {
         self.node(value, vec![wrong], Some(Box::new(|_, dy| vec![dy.clone()])), true)
     }
 
+    /// `y`, with the gradient of `wrong` if the run has this bug.
+    pub fn backward_if(&mut self, bug: Bug, y: Var, wrong: impl FnOnce(&mut Tape) -> Var) -> Var {
+        if !self.has(bug) {
+            return y;
+        }
+        let wrong = wrong(self);
+        self.backward_of(y, wrong)
+    }
+
     /// A result that is stored: rounded to the format of tensors, and its gradient too.
     pub fn push(&mut self, mut value: Array, parents: Vec<Var>, back: Back) -> Var {
         let store = self.how.arithmetic.store;

@@ -104,12 +104,8 @@ fn dropout(run: &mut Run) -> Result<(), String> {
     let inverted = run.tape.has(Bug::DropInvertedMask);
     let factors = mask.iter().map(|&keep| if keep != inverted { scale } else { 0.0 }).collect();
     let y = run.tape.times(x, factors);
-    let y = if run.tape.has(Bug::BwdDropNoRescale) {
-        let kept = run.tape.times(x, mask.iter().map(|&keep| f64::from(u8::from(keep))).collect());
-        run.tape.backward_of(y, kept)
-    } else {
-        y
-    };
+    let kept = mask.iter().map(|&keep| f64::from(u8::from(keep))).collect();
+    let y = run.tape.backward_if(Bug::BwdDropNoRescale, y, |t| t.times(x, kept));
     run.out("y", y);
     Ok(())
 }
@@ -155,14 +151,8 @@ fn global_avg_pool(run: &mut Run) -> Result<(), String> {
     let size: usize = shape[2..].iter().product();
     let a = *run.tape.arithmetic();
     let share = a.r(1.0 / size as f64);
-    let of_share = |share| (0..shape[0] * shape[1] * size).map(|i| (i / size, i, share)).collect();
-    let y = run.tape.weighted(x, &shape[..2], of_share(share));
-    let y = if run.tape.has(Bug::BwdAvgPoolSum) {
-        let sum = run.tape.weighted(x, &shape[..2], of_share(1.0));
-        run.tape.backward_of(y, sum)
-    } else {
-        y
-    };
+    let entries = (0..shape[0] * shape[1] * size).map(|i| (i / size, i, share)).collect();
+    let y = run.tape.averaged(x, &shape[..2], entries);
     run.out("y", y);
     Ok(())
 }

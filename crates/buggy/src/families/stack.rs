@@ -96,7 +96,7 @@ pub fn attention_layer(
 /// `y + start`, of which one bug forgets the second gradient.
 pub fn shortcut(run: &mut Run, y: Var, start: Var) -> Var {
     let sum = run.tape.add(y, start);
-    if run.tape.has(Bug::BwdNoResidual) { run.tape.backward_of(sum, y) } else { sum }
+    run.tape.backward_if(Bug::BwdNoResidual, sum, |_| y)
 }
 
 /// A feed-forward layer with its shortcut and norm.

@@ -93,11 +93,7 @@ impl Tape {
         let width = channels.len() * window.kernel.iter().product::<usize>();
         let rows = [shape[0], places, width];
         let y = self.take(x, &rows, index(false));
-        if !self.has(Bug::BwdConvFlipped) {
-            return y;
-        }
-        let wrong = self.take(x, &rows, index(true));
-        self.backward_of(y, wrong)
+        self.backward_if(Bug::BwdConvFlipped, y, |t| t.take(x, &rows, index(true)))
     }
 
     /// The places of every window of every channel, in order, and the shape of what is pooled.
@@ -133,12 +129,13 @@ impl Tape {
         let share = |places: &Vec<usize>| 1.0 / if inside { places.len() } else { whole } as f64;
         let entries = windows.iter().enumerate();
         let entries = entries.flat_map(|(o, places)| places.iter().map(move |&i| (o, i, share(places))));
-        let entries: Vec<_> = entries.collect();
-        let y = self.weighted(x, &shape, entries.clone());
-        if !self.has(Bug::BwdAvgPoolSum) {
-            return y;
-        }
-        let sum = self.weighted(x, &shape, entries.into_iter().map(|(o, i, _)| (o, i, 1.0)).collect());
-        self.backward_of(y, sum)
+        self.averaged(x, &shape, entries.collect())
+    }
+
+    /// [`Tape::weighted`] where the weights are shares of windows.
+    pub fn averaged(&mut self, x: Var, shape: &[usize], entries: Vec<(usize, usize, f64)>) -> Var {
+        let y = self.weighted(x, shape, entries.clone());
+        let whole = entries.into_iter().map(|(o, i, _)| (o, i, 1.0)).collect();
+        self.backward_if(Bug::BwdAvgPoolSum, y, |t| t.weighted(x, shape, whole))
     }
 }

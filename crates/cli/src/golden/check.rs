@@ -6,10 +6,11 @@ use clap::ValueEnum;
 use mmt_golden::bundle::Bundle;
 use mmt_golden::compare::{CaseReport, Settings, Verdict, compare, required};
 use mmt_golden::compute::is_result;
-use mmt_golden::file::{self, FileError, Tensors};
+use mmt_golden::file::{FileError, Tensors};
 use mmt_golden::manifest::CaseEntry;
 use mmt_tensor::{Profile, parallel};
 
+use super::answers::read_if_there;
 use super::known::known;
 use super::matches::{candidates, matches};
 use super::told::tell;
@@ -77,11 +78,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
     if !args.got.is_dir() {
         return Err(Failure::new(Code::InvalidData, format!("{}: not a folder", args.got.display())));
     }
-    let of_case = |case: &CaseEntry| -> Result<Option<Tensors>, FileError> {
-        let path = args.got.join(format!("{}.safetensors", case.id));
-        path.exists().then(|| file::read(&path)).transpose()
-    };
-    let reports = compare_all(&bundle, &cases, &args.how, &of_case)?;
+    let reports = compare_all(&bundle, &cases, &args.how, &|case| read_if_there(&args.got, case))?;
     tell(&bundle, reports, &args.how, terminal)
 }
 

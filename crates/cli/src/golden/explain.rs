@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use mmt_golden::compare::{Settings, Verdict, compare};
-use mmt_golden::file;
 use mmt_golden::report::block;
 use mmt_tensor::Profile;
 use serde_json::json;
 
-use super::check::given;
+use super::answers::read_answer;
 use super::known::known;
 use super::matches::{candidates, matches};
 use super::{find, open, profile};
@@ -40,10 +39,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Done {
     let case = find(&bundle, &args.case)?;
     known(case, &mmt_catalog::rows())?;
     let truth = bundle.read(case)?;
-    let got = file::read(&args.got)?;
-    if let Some(why) = given(&got) {
-        return Err(Failure::new(Code::InvalidData, format!("{}: {why}", args.got.display())));
-    }
+    let got = read_answer(&args.got)?;
     let settings = Settings { profile: args.profile, level: 5 };
     let report = compare(case, &truth, &got, settings)
         .map_err(|why| Failure::new(Code::InvalidData, format!("{}: {why}", case.file)))?;

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use indicatif::ProgressBar;
 use mmt_golden::bundle::Bundle;
 use mmt_golden::compare::{CaseReport, Verdict};
-use mmt_golden::file::{self, reason};
+use mmt_golden::file::reason;
 use mmt_golden::manifest::CaseEntry;
 
-use super::answers::{UNFINISHED, forget, forget_invalid, place_of};
+use super::answers::{UNFINISHED, forget, forget_invalid, path_of, place_of, read_if_there};
 use super::check::{How, chosen, compare_all};
 use super::open;
 use super::told::tell;
@@ -123,11 +123,10 @@ fn compared(
 ) -> Result<Vec<CaseReport>, Failure> {
     let mut reports = vec![];
     for (done, case) in cases.iter().enumerate() {
-        let file = format!("{}.safetensors", case.id);
-        let out = unfinished.join(&file);
+        let out = path_of(unfinished, &case.id);
         let failed = answer(args, case, layout, &out)?;
         if failed.is_none() && out.exists() {
-            let path = folder.join(&file);
+            let path = path_of(folder, &case.id);
             fs::rename(&out, &path).map_err(|error| Failure::unwritten(&path, &error))?;
         }
         reports.extend(failed);
@@ -139,11 +138,7 @@ fn compared(
     }
     let answered: Vec<&CaseEntry> =
         cases.iter().copied().filter(|case| reports.iter().all(|report| report.id != case.id)).collect();
-    let read = |case: &CaseEntry| {
-        let path = folder.join(format!("{}.safetensors", case.id));
-        path.exists().then(|| file::read(&path)).transpose()
-    };
-    reports.extend(compare_all(bundle, &answered, &args.how, &read)?);
+    reports.extend(compare_all(bundle, &answered, &args.how, &|case| read_if_there(folder, case))?);
     forget_invalid(&reports, folder);
     Ok(reports)
 }
