@@ -66,6 +66,8 @@ fn names(case: &CaseEntry, entry: &TensorEntry) -> Vec<(f64, String)> {
     }
     both(2.0, "2");
     list.extend(degrees(case, entry));
+    // What is 1 here, as a single head, explains nothing.
+    list.retain(|(value, _)| *value != 1.0);
     list
 }
 

@@ -157,10 +157,15 @@ mod tests {
     use ndarray::arr2;
 
     fn of(x: &ArrayD<f64>, y: &ArrayD<f64>) -> Vec<String> {
+        of_heads("3", x, y)
+    }
+
+    fn of_heads(heads: &str, x: &ArrayD<f64>, y: &ArrayD<f64>) -> Vec<String> {
         let text = r#"{"id":"sdpa.x","family":"sdpa","level":"op","tier":"core","op":"sdpa","file":"ops/sdpa.x.safetensors",
             "bytes":0,"sha256":"","digest_truth":"","digest_tol":"","since":"","status":"active","config":{"heads":3,"head_dim":8},
             "grid":"g8","regimes":[],"seed_bump":0,"variants":[],"samples":16,"layouts":[],"tensors":[],"equation":null,"notes":[]}"#;
-        let case: CaseEntry = serde_json::from_str(text).unwrap();
+        let text = text.replace("\"heads\":3", &format!("\"heads\":{heads}"));
+        let case: CaseEntry = serde_json::from_str(&text).unwrap();
         let entry: TensorEntry = serde_json::from_str(
             r#"{"key":"main/out/y","dtype":"F64","shape":[3,4],"class":"float","required_at":"L0","tol_shape":"element",
             "diff":false,"profiles":{}}"#,
@@ -184,6 +189,7 @@ mod tests {
         assert_eq!(first(y.t().to_owned()), "axes 0 and 1 are exchanged");
         assert_eq!(first(&y * 8f64.sqrt()), "2.8284 x want = sqrt(d_head)");
         assert_eq!(first(&y / 3.0), "0.3333 x want = 1/heads");
+        assert_eq!(of_heads("1", &(&y * 0.9998), &y)[0], "0.9998 x want");
         assert_eq!(first(&y * 0.75), "0.7500 x want = (n - 1)/n for n = 4");
         assert_eq!(first(&y * 1.00001), "everything is off by a share of 1.0e-5");
         assert_eq!(first(y.select(Axis(0), &[2, 0, 1])), "everything is one place later along axis 0");

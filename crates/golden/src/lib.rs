@@ -17,6 +17,7 @@ pub mod file;
 pub mod given;
 pub mod half;
 pub mod hints;
+mod junit;
 mod level;
 mod line;
 pub mod manifest;

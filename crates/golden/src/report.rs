@@ -1,4 +1,4 @@
-//! A comparison as text, JSON, JUnit and Markdown.
+//! A comparison as text, JSON and Markdown; `junit.rs` has it for servers that run tests.
 
 use std::collections::BTreeMap;
 
@@ -82,29 +82,6 @@ impl Report {
         })
     }
 
-    /// For servers that run tests: a suite per family, a test per case.
-    pub fn junit(&self) -> String {
-        let mut families: BTreeMap<&str, Vec<&CaseReport>> = BTreeMap::new();
-        for case in &self.cases {
-            families.entry(&case.family).or_default().push(case);
-        }
-        let mut text =
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"mmt-golden\">\n".to_string();
-        for (family, cases) in families {
-            let count = |verdict| cases.iter().filter(|case| case.status == verdict).count();
-            let failures = count(Verdict::Fail) + count(Verdict::Incomplete);
-            text += &format!(
-                "  <testsuite name=\"{family}\" tests=\"{}\" failures=\"{failures}\" errors=\"{}\" skipped=\"{}\">\n",
-                cases.len(),
-                count(Verdict::Crashed) + count(Verdict::Invalid),
-                count(Verdict::Skipped)
-            );
-            cases.iter().for_each(|case| text += &testcase(case, &self.profile));
-            text += "  </testsuite>\n";
-        }
-        text + "</testsuites>\n"
-    }
-
     /// For a page.
     pub fn markdown(&self) -> String {
         let mut text = format!("**{}**\n\n", self.conformance());
@@ -150,6 +127,22 @@ fn looks(case: &CaseReport) -> Vec<String> {
     list
 }
 
+/// What is missing, and what is there that the case does not know.
+fn absent(case: &CaseReport) -> String {
+    let of = |status| case.tensors.iter().filter(move |t| t.status == status).map(|t| t.key.as_str());
+    let missing = of(Status::Missing).filter(|key| !key.contains("/act/"));
+    let missing: Vec<&str> = missing.map(|key| key.trim_start_matches("main/")).collect();
+    let unknown: Vec<&str> = of(Status::Extra).collect();
+    let others = match () {
+        () if unknown.is_empty() => String::new(),
+        () if unknown.iter().any(|key| missing.contains(key)) => {
+            format!("; unknown {}: names begin with main/", unknown.join(", "))
+        }
+        () => format!("; unknown {}", unknown.join(", ")),
+    };
+    format!("missing {}{others}", missing.join(", "))
+}
+
 /// A failure: the case, where it begins, the worst other arrays, and what it looks like.
 pub fn block(case: &CaseReport, profile: &str) -> Vec<String> {
     let bad: Vec<&TensorReport> = case.tensors.iter().filter(|t| t.status.fails()).collect();
@@ -157,14 +150,7 @@ pub fn block(case: &CaseReport, profile: &str) -> Vec<String> {
     let mut lines = vec![];
     let what = match case.status {
         Verdict::Fail => format!("score {}   ({} of {all} tensors fail)", score(case.score), bad.len()),
-        Verdict::Incomplete => {
-            let of = |status| case.tensors.iter().filter(move |t| t.status == status).map(|t| t.key.as_str());
-            let missing = of(Status::Missing).filter(|key| !key.contains("/act/"));
-            let missing: Vec<&str> = missing.map(|key| key.trim_start_matches("main/")).collect();
-            let unknown = of(Status::Extra).collect::<Vec<_>>().join(", ");
-            let others = if unknown.is_empty() { unknown } else { format!("; unknown {unknown}") };
-            format!("missing {}{others}", missing.join(", "))
-        }
+        Verdict::Incomplete => absent(case),
         _ => String::new(),
     };
     lines.push(format!("{} {}  {profile}   {what}", word(case.status), case.id).trim_end().to_string());
@@ -177,24 +163,6 @@ pub fn block(case: &CaseReport, profile: &str) -> Vec<String> {
     }
     lines.extend(looks(case).into_iter().map(|hint| format!("  hint  {hint}")));
     lines
-}
-
-fn testcase(case: &CaseReport, profile: &str) -> String {
-    let name = format!("    <testcase classname=\"{}\" name=\"{} {profile}\"", case.family, case.id);
-    let escape = |text: &str| {
-        text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-    };
-    let text = escape(&block(case, profile).join("\n"));
-    match case.status {
-        Verdict::Pass => format!("{name}/>\n"),
-        Verdict::Skipped => format!("{name}><skipped/></testcase>\n"),
-        Verdict::Crashed | Verdict::Invalid => {
-            format!("{name}><error message=\"{}\">{text}</error></testcase>\n", word(case.status))
-        }
-        Verdict::Fail | Verdict::Incomplete => {
-            format!("{name}><failure message=\"{}\">{text}</failure></testcase>\n", word(case.status))
-        }
-    }
 }
 
 #[cfg(test)]
