@@ -230,11 +230,16 @@ pub(crate) fn attend_backward<R: Real>(
 
 /// `Σ_k a_ik b_ik`; a row with gaps is copied.
 pub(crate) fn row_dots<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>) -> Vec<R> {
-    let rows = a.rows().into_iter().zip(b.rows()).map(|(a, b)| (without_gaps(a), without_gaps(b)));
+    let mut dots = Vec::with_capacity(a.nrows());
     vectorize::<R, _>(
         #[inline(always)]
-        || rows.map(|(a, b)| dot(&a, &b)).collect(),
-    )
+        || {
+            for (a, b) in a.rows().into_iter().zip(b.rows()) {
+                dots.push(dot(&without_gaps(a), &without_gaps(b)));
+            }
+        },
+    );
+    dots
 }
 
 fn without_gaps<R: Real>(row: ArrayView1<R>) -> Cow<[R]> {

@@ -6,7 +6,7 @@ use mmt_tensor::ops::sum::max;
 use mmt_tensor::ops::{add_matmul, set_matmul};
 use mmt_tensor::simd::vectorize;
 use mmt_tensor::{Error, Ragged, Real, Result, check_setting, parallel, tree};
-use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayViewMut2, Axis, s};
+use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayViewMut1, ArrayViewMut2, Axis, s};
 
 use crate::attention::{check_operands, checked, exp_row, row_dots, scaled, tau};
 use crate::mask::Visible;
@@ -199,7 +199,7 @@ pub(crate) fn flash_tile<R: Real>(
                     if *m < new {
                         let shrink = if *m <= never { R::of(0.0) } else { (*m - new).exp() };
                         *l *= shrink;
-                        o.iter_mut().for_each(|o| *o *= shrink);
+                        rescale(&mut o, shrink);
                         *m = new;
                     }
                     *l += sum;
@@ -217,6 +217,13 @@ pub(crate) fn flash_tile<R: Real>(
         }
     }
     Ok(m)
+}
+
+#[inline(always)]
+fn rescale<R: Real>(row: &mut ArrayViewMut1<R>, factor: R) {
+    for x in row {
+        *x *= factor;
+    }
 }
 
 /// One head of one sample: adds to three gradients that are zero.

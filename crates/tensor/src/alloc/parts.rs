@@ -15,9 +15,11 @@ impl<'a, R: Real> Part<'a, R> {
     /// The part, set to zero.
     #[inline(always)]
     pub fn zeros(self) -> &'a mut [R] {
-        self.memory.fill(MaybeUninit::new(R::of(0.0)));
+        for number in &mut *self.memory {
+            number.write(R::of(0.0));
+        }
         self.set.fetch_add(self.memory.len(), Ordering::Relaxed);
-        // SAFETY: every element was written in the line before last, and `MaybeUninit<R>` has the layout of `R`.
+        // SAFETY: every element was written in the loop above, and `MaybeUninit<R>` has the layout of `R`.
         #[allow(unsafe_code)]
         unsafe {
             &mut *(std::ptr::from_mut(self.memory) as *mut [R])
@@ -44,14 +46,13 @@ impl<'a, R: Real> Part<'a, R> {
         self.set.fetch_add(self.memory.len(), Ordering::Relaxed);
     }
 
-    /// Rows of `width` elements, the last one perhaps shorter, each set to zero when its turn comes.
+    /// Takes the first `width` elements off, or what is left of them, set to zero.
     #[inline(always)]
-    pub fn rows(self, width: usize) -> impl Iterator<Item = &'a mut [R]> {
-        let set = self.set;
-        self.memory.chunks_mut(width).map(
-            #[inline(always)]
-            move |memory| Part { memory, set }.zeros(),
-        )
+    pub fn next_row(&mut self, width: usize) -> &'a mut [R] {
+        let memory = std::mem::take(&mut self.memory);
+        let (row, rest) = memory.split_at_mut(width.min(memory.len()));
+        self.memory = rest;
+        Part { memory: row, set: self.set }.zeros()
     }
 }
 
@@ -114,6 +115,24 @@ mod tests {
             }
         });
         assert_eq!(list, [0.0, 1.0, 2.0, 10.0, 11.0]);
+    }
+
+    #[test]
+    fn rows_are_taken_off_and_set_to_zero() {
+        let [list] = in_parts::<f64, 1>([7], [5], |parts| {
+            for [mut part] in parts {
+                let mut lengths = vec![];
+                while !part.is_empty() {
+                    let row = part.next_row(2);
+                    assert!(row.iter().all(|&x| x == 0.0));
+                    lengths.push(row.len());
+                    row.fill(lengths.len() as f64);
+                }
+                assert!(part.next_row(2).is_empty() && part.next_row(0).is_empty());
+                assert!(lengths == [2, 2, 1] || lengths == [2]);
+            }
+        });
+        assert_eq!(list, [1.0, 1.0, 2.0, 2.0, 3.0, 1.0, 1.0]);
     }
 
     #[test]

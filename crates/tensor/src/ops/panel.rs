@@ -9,6 +9,7 @@ pub(super) struct Matrix<P> {
 }
 
 impl<P> Matrix<P> {
+    #[inline(always)]
     pub(super) fn offset(&self, row: usize, column: usize) -> isize {
         row as isize * self.row + column as isize * self.column
     }
@@ -68,7 +69,8 @@ pub(super) unsafe fn pack<T: Copy>(
         // Four lines at a time: many lines whose distance is a power of two would share a place in the cache.
         let mut first = 0;
         while first + 4 <= count {
-            let four = std::array::from_fn(|i| lines.at.offset(lines.offset(first + i, 0)));
+            let line = |i| lines.at.offset(lines.offset(first + i, 0));
+            let four = [line(0), line(1), line(2), line(3)];
             pack_four(four, lines.column, depth, width, panel.add(first));
             first += 4;
         }
@@ -92,9 +94,11 @@ unsafe fn pack_four<T: Copy>(lines: [*const T; 4], column: isize, depth: usize, 
         let mut k = 0;
         // A square of four by four, turned in registers.
         while column == 1 && k + 4 <= depth {
-            let square = lines.map(|from| from.add(k).cast::<[T; 4]>().read());
+            let [p, q, r, s] = lines;
+            let read = |from: *const T| from.add(k).cast::<[T; 4]>().read();
+            let (p, q, r, s) = (read(p), read(q), read(r), read(s));
             for i in 0..4 {
-                panel.add((k + i) * width).cast::<[T; 4]>().write(square.map(|line| line[i]));
+                panel.add((k + i) * width).cast::<[T; 4]>().write([p[i], q[i], r[i], s[i]]);
             }
             k += 4;
         }

@@ -57,6 +57,7 @@ macro_rules! register {
             unsafe fn enable(f: impl FnOnce()) {
                 f();
             }
+            #[inline]
             fn tile(rows: usize, two: bool) -> Tile<$number> {
                 #[target_feature(enable = $features)]
                 unsafe fn code<const M: usize, const W: usize>(

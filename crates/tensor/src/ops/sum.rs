@@ -2,9 +2,8 @@
 //!
 //! A sum along a row runs in 64 lanes: lane `j` adds the terms `j, j + 64, j + 128, ..`, and the lanes are added
 //! as a tree of halves. The order is fixed by the number of terms alone, and any SIMD width computes it at full
-//! speed.
-
-use std::array;
+//! speed. Lanes are counted by an index: adapters of iterators are functions of their own, which a compiler that
+//! builds a crate in several units may leave as calls.
 
 use ndarray::{Array, Array1, ArrayRef, ArrayRef2, Dimension};
 
@@ -36,12 +35,13 @@ pub fn sum_of<R: Real>(x: &[R], f: impl Fn(R) -> R) -> R {
     let mut lanes = [R::of(0.0); LANES];
     let (blocks, rest) = x.as_chunks::<LANES>();
     for block in blocks {
-        for (lane, &x) in lanes.iter_mut().zip(block) {
-            *lane += f(x);
+        for j in 0..LANES {
+            lanes[j] += f(block[j]);
         }
     }
-    for (lane, &x) in lanes.iter_mut().zip(rest) {
-        *lane += f(x);
+    let last = &mut lanes[..rest.len()];
+    for j in 0..last.len() {
+        last[j] += f(rest[j]);
     }
     tree(lanes)
 }
@@ -55,13 +55,14 @@ pub fn sum_of_2<R: Real>(x: &[R], y: &[R], f: impl Fn(R, R) -> R) -> R {
     }
     let mut lanes = [R::of(0.0); LANES];
     let ((xs, x_rest), (ys, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
-    for (x, y) in xs.iter().zip(ys) {
-        for ((lane, &x), &y) in lanes.iter_mut().zip(x).zip(y) {
-            *lane += f(x, y);
+    for (i, x) in xs.iter().enumerate() {
+        for j in 0..LANES {
+            lanes[j] += f(x[j], ys[i][j]);
         }
     }
-    for ((lane, &x), &y) in lanes.iter_mut().zip(x_rest).zip(y_rest) {
-        *lane += f(x, y);
+    let (last, y_rest) = (&mut lanes[..x_rest.len()], &y_rest[..x_rest.len()]);
+    for j in 0..last.len() {
+        last[j] += f(x_rest[j], y_rest[j]);
     }
     tree(lanes)
 }
@@ -85,12 +86,17 @@ pub fn max<R: Real>(x: &[R]) -> R {
     let mut lanes = [R::of(f64::NEG_INFINITY); MAX_LANES];
     let (blocks, rest) = x.as_chunks::<MAX_LANES>();
     for block in blocks {
-        lanes = array::from_fn(
-            #[inline(always)]
-            |j| lanes[j].max(block[j]),
-        );
+        for j in 0..MAX_LANES {
+            lanes[j] = lanes[j].max(block[j]);
+        }
     }
-    lanes.iter().chain(rest).fold(R::of(f64::NEG_INFINITY), |max, &x| max.max(x))
+    let mut max = R::of(f64::NEG_INFINITY);
+    for part in [&lanes, rest] {
+        for &x in part {
+            max = max.max(x);
+        }
+    }
+    max
 }
 
 /// Whether the numbers are of a type that is added up from the last to the first.

@@ -61,8 +61,9 @@ pub(super) unsafe fn tile<V: Register, const M: usize, const W: usize>(
             }
             for (i, sums) in sums.iter_mut().enumerate() {
                 let x = V::set(*a.at.offset(i as isize * a.row));
-                for (sum, &column) in sums.iter_mut().zip(&column) {
-                    *sum = x.fused(column, *sum);
+                // By index: `zip` is a function that a build in several units may leave as a call.
+                for w in 0..W {
+                    sums[w] = x.fused(column[w], sums[w]);
                 }
             }
             a.at = a.at.wrapping_offset(a.column);

@@ -1,5 +1,6 @@
 //! Loops over rows, and sums over them.
 
+use std::array;
 use std::ops::Range;
 
 use ndarray::{Array, Dimension, IntoDimension};
@@ -49,12 +50,12 @@ pub fn new_rows<R: Real, S: IntoDimension>(
     let shape = shape.into_dimension();
     let (size, width) = (shape.size(), width.max(1));
     let block = (GRAIN / 4).div_ceil(width * cost);
-    let run = |b: usize, [part]: [Part<R>; 1]| {
+    let run = |b: usize, [mut part]: [Part<R>; 1]| {
         vectorize::<R, _>(
             #[inline(always)]
             || {
-                for (i, row) in part.rows(width).enumerate() {
-                    f(b * block + i, row);
+                for i in 0..part.len().div_ceil(width) {
+                    f(b * block + i, part.next_row(width));
                 }
             },
         );
@@ -72,14 +73,16 @@ pub fn new_rows_of<R: Real, const N: usize>(
     f: impl Fn(usize, [&mut [R]; N]) + Send + Sync,
 ) -> [Vec<R>; N] {
     let block = (GRAIN / 4).div_ceil(cost.max(1));
-    let run = |b: usize, parts: [Part<R>; N]| {
+    let run = |b: usize, mut parts: [Part<R>; N]| {
         vectorize::<R, _>(
             #[inline(always)]
             || {
-                let mut widths = widths.into_iter();
-                let mut lists = parts.map(|part| part.rows(widths.next().expect("N widths")));
                 for i in b * block..((b + 1) * block).min(count) {
-                    f(i, lists.each_mut().map(|list| list.next().expect("as many rows of every list")));
+                    let row = array::from_fn(
+                        #[inline(always)]
+                        |k| parts[k].next_row(widths[k]),
+                    );
+                    f(i, row);
                 }
             },
         );
@@ -120,10 +123,10 @@ pub fn new_rows_and_sums<R: Real>(
         vectorize::<R, _>(
             #[inline(always)]
             || {
-                let [rows, partial] = parts;
+                let [mut rows, partial] = parts;
                 let partial = partial.zeros();
-                for (i, row) in rows.rows(width).enumerate() {
-                    f(b * BLOCK + i, row, partial);
+                for i in 0..rows.len().div_ceil(width) {
+                    f(b * BLOCK + i, rows.next_row(width), partial);
                 }
             },
         );
