@@ -210,8 +210,7 @@ pub(crate) fn flash_tile<R: Real>(
     }
     for (r, ((m, l), mut o)) in m.iter_mut().zip(&l).zip(o.rows_mut()).enumerate() {
         let sum = checked(*l, first + r, visible, dead_rows)?;
-        let scale = R::of(1.0) / sum;
-        o.mapv_inplace(|o| o * scale);
+        rescale(&mut o, R::of(1.0) / sum);
         if *m > never {
             *m += sum.ln();
         }
@@ -219,6 +218,7 @@ pub(crate) fn flash_tile<R: Real>(
     Ok(m)
 }
 
+/// A row of outputs, times a factor.
 #[inline(always)]
 fn rescale<R: Real>(row: &mut ArrayViewMut1<R>, factor: R) {
     for x in row {

@@ -133,14 +133,10 @@ fn absent(case: &CaseReport) -> String {
     let missing = of(Status::Missing).filter(|key| !key.contains("/act/"));
     let missing: Vec<&str> = missing.map(|key| key.trim_start_matches("main/")).collect();
     let unknown: Vec<&str> = of(Status::Extra).collect();
-    let others = match () {
-        () if unknown.is_empty() => String::new(),
-        () if unknown.iter().any(|key| missing.contains(key)) => {
-            format!("; unknown {}: names begin with main/", unknown.join(", "))
-        }
-        () => format!("; unknown {}", unknown.join(", ")),
-    };
-    format!("missing {}{others}", missing.join(", "))
+    let others = if unknown.is_empty() { "" } else { "; unknown " };
+    let short = unknown.iter().any(|key| missing.contains(key));
+    let hint = if short { ": names begin with main/" } else { "" };
+    format!("missing {}{others}{}{hint}", missing.join(", "), unknown.join(", "))
 }
 
 /// A failure: the case, where it begins, the worst other arrays, and what it looks like.

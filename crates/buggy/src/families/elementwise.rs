@@ -104,8 +104,9 @@ fn dropout(run: &mut Run) -> Result<(), String> {
     let inverted = run.tape.has(Bug::DropInvertedMask);
     let factors = mask.iter().map(|&keep| if keep != inverted { scale } else { 0.0 }).collect();
     let y = run.tape.times(x, factors);
-    let kept = mask.iter().map(|&keep| f64::from(u8::from(keep))).collect();
-    let y = run.tape.backward_if(Bug::BwdDropNoRescale, y, |t| t.times(x, kept));
+    let y = run.tape.backward_if(Bug::BwdDropNoRescale, y, |t| {
+        t.times(x, mask.iter().map(|&keep| f64::from(u8::from(keep))).collect())
+    });
     run.out("y", y);
     Ok(())
 }

@@ -135,7 +135,8 @@ impl Tape {
     /// [`Tape::weighted`] where the weights are shares of windows.
     pub fn averaged(&mut self, x: Var, shape: &[usize], entries: Vec<(usize, usize, f64)>) -> Var {
         let y = self.weighted(x, shape, entries.clone());
-        let whole = entries.into_iter().map(|(o, i, _)| (o, i, 1.0)).collect();
-        self.backward_if(Bug::BwdAvgPoolSum, y, |t| t.weighted(x, shape, whole))
+        self.backward_if(Bug::BwdAvgPoolSum, y, |t| {
+            t.weighted(x, shape, entries.into_iter().map(|(o, i, _)| (o, i, 1.0)).collect())
+        })
     }
 }
