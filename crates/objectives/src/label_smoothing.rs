@@ -111,6 +111,7 @@ pub fn label_smoothing<R: Real>(
     let log_sums = log_sum_exp(z)?;
     let z = contiguous(z);
     let losses = new_rows(n, 1, k, |i, loss| {
+        let loss = loss.zeros();
         if let Some(y) = labels[i] {
             let z = z.row(i);
             let others =
@@ -152,10 +153,12 @@ pub fn label_smoothing_backward<R: Real>(
     let z = contiguous(z);
     let (scale, shares) = (dl / R::of(tape.counted as f64), tape.shares);
     new_rows(z.raw_dim(), k, COST, |i, dz| {
-        let Some(y) = labels[i] else { return };
-        for (dz, &z) in dz.iter_mut().zip(z.row(i)) {
-            *dz = scale * ((z - tape.log_sums[i]).exp() - shares.other);
-        }
+        let Some(y) = labels[i] else {
+            dz.zeros();
+            return;
+        };
+        let z = z.row(i);
+        let dz = dz.write(|j| scale * ((z[j] - tape.log_sums[i]).exp() - shares.other));
         dz[y] -= scale * (shares.label - shares.other);
         if let Some(pad) = shares.pad {
             dz[pad] += scale * shares.other;

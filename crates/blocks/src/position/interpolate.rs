@@ -72,6 +72,7 @@ pub fn resize_grid<R: Real>(grid: &ArrayRef3<R>, (h, w): (usize, usize)) -> Resu
     let (g_h, g_w, d) = grid.dim();
     let (rows, columns) = (taps::<R>(g_h, h), taps::<R>(g_w, w));
     let y = new_rows((h, w, d), d, 8, |at, y| {
+        let y = y.zeros();
         for &(a, row_weight) in &rows[at / w] {
             for &(b, column_weight) in &columns[at % w] {
                 let weight = row_weight * column_weight;

@@ -1,4 +1,4 @@
-//! New arrays that several threads fill: each sets its own part to zero, while the part is in its cache.
+//! New arrays that several threads fill: each writes its own part first, while the part is in its cache.
 
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,15 +15,10 @@ impl<'a, R: Real> Part<'a, R> {
     /// The part, set to zero.
     #[inline(always)]
     pub fn zeros(self) -> &'a mut [R] {
-        for number in &mut *self.memory {
-            number.write(R::of(0.0));
-        }
-        self.set.fetch_add(self.memory.len(), Ordering::Relaxed);
-        // SAFETY: every element was written in the loop above, and `MaybeUninit<R>` has the layout of `R`.
-        #[allow(unsafe_code)]
-        unsafe {
-            &mut *(std::ptr::from_mut(self.memory) as *mut [R])
-        }
+        self.write(
+            #[inline(always)]
+            |_| R::of(0.0),
+        )
     }
 
     /// How many numbers.
@@ -37,27 +32,32 @@ impl<'a, R: Real> Part<'a, R> {
         self.memory.is_empty()
     }
 
-    /// Writes `f(i)` to every place `i`.
+    /// Writes `f(i)` to every place `i`: the part, now of numbers.
     #[inline(always)]
-    pub fn write(self, mut f: impl FnMut(usize) -> R) {
+    pub fn write(self, mut f: impl FnMut(usize) -> R) -> &'a mut [R] {
         for (i, number) in self.memory.iter_mut().enumerate() {
             number.write(f(i));
         }
         self.set.fetch_add(self.memory.len(), Ordering::Relaxed);
+        // SAFETY: every element was written in the loop above, and `MaybeUninit<R>` has the layout of `R`.
+        #[allow(unsafe_code)]
+        unsafe {
+            &mut *(std::ptr::from_mut(self.memory) as *mut [R])
+        }
     }
 
-    /// Takes the first `width` elements off, or what is left of them, set to zero.
+    /// Takes the first `width` elements off, or what is left of them.
     #[inline(always)]
-    pub fn next_row(&mut self, width: usize) -> &'a mut [R] {
+    pub fn next_row(&mut self, width: usize) -> Self {
         let memory = std::mem::take(&mut self.memory);
         let (row, rest) = memory.split_at_mut(width.min(memory.len()));
         self.memory = rest;
-        Part { memory: row, set: self.set }.zeros()
+        Part { memory: row, set: self.set }
     }
 }
 
 /// `N` lists of numbers, made by `make` in parts: `sizes[k]` numbers of list `k` in parts of `lengths[k]`, the last one
-/// shorter, and as many parts of every list. Each thread can set its own parts to zero.
+/// shorter, and as many parts of every list.
 ///
 /// # Panics
 /// If `make` drops a part without writing it, and if the lists have different numbers of parts.
@@ -111,19 +111,20 @@ mod tests {
     fn a_part_can_be_written_at_once() {
         let [list] = in_parts::<f64, 1>([5], [3], |parts| {
             for (i, [part]) in parts.into_iter().enumerate() {
-                part.write(|x| x as f64 + 10.0 * i as f64);
+                let part = part.write(|x| x as f64 + 10.0 * i as f64);
+                part[0] += 0.5;
             }
         });
-        assert_eq!(list, [0.0, 1.0, 2.0, 10.0, 11.0]);
+        assert_eq!(list, [0.5, 1.0, 2.0, 10.5, 11.0]);
     }
 
     #[test]
-    fn rows_are_taken_off_and_set_to_zero() {
+    fn rows_are_taken_off() {
         let [list] = in_parts::<f64, 1>([7], [5], |parts| {
             for [mut part] in parts {
                 let mut lengths = vec![];
                 while !part.is_empty() {
-                    let row = part.next_row(2);
+                    let row = part.next_row(2).zeros();
                     assert!(row.iter().all(|&x| x == 0.0));
                     lengths.push(row.len());
                     row.fill(lengths.len() as f64);

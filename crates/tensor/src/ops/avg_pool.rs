@@ -134,7 +134,9 @@ pub fn global_avg_pool<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Result<Arra
         1,
         pixels,
         #[inline(always)]
-        |i, y| y[0] = sum(&numbers[i * pixels..][..pixels]) / R::of(pixels as f64),
+        |i, y| {
+            y.write(|_| sum(&numbers[i * pixels..][..pixels]) / R::of(pixels as f64));
+        },
     );
     if all_finite(&y) {
         return Ok(y);
@@ -160,7 +162,9 @@ pub fn global_avg_pool_backward<R: Real, D: Dimension>(x: &ArrayRef<R, D>, dy: &
         pixels,
         1,
         #[inline(always)]
-        |i, dx| dx.fill(dy[i] / R::of(pixels as f64)),
+        |i, dx| {
+            dx.write(|_| dy[i] / R::of(pixels as f64));
+        },
     )
 }
 

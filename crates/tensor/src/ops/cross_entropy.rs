@@ -70,15 +70,18 @@ pub fn cross_entropy<R: Real>(
         1,
         COST * k,
         #[inline(always)]
-        |i, out| {
+        |i, sum| {
             let z = &rows[i * k..(i + 1) * k];
             // A single -∞ would not show in the sum, nor anything in a row that is not read.
             let finite = z.iter().fold(true, |finite, z| finite & z.is_finite());
-            out[0] = match (finite, labels[i]) {
-                (false, _) => R::of(f64::NAN),
-                (true, Some(_)) => log_sum_exp_row(z),
-                (true, None) => R::of(0.0),
-            };
+            sum.write(
+                #[inline(always)]
+                |_| match (finite, labels[i]) {
+                    (false, _) => R::of(f64::NAN),
+                    (true, Some(_)) => log_sum_exp_row(z),
+                    (true, None) => R::of(0.0),
+                },
+            );
         },
     );
     let losses: Vec<R> = (labels.iter().enumerate())
@@ -121,11 +124,15 @@ pub fn cross_entropy_backward<R: Real>(
         COST,
         #[inline(always)]
         move |i, dz| {
-            let Some(y) = labels[i] else { return };
-            let log_sum = tape.log_sums[i];
-            for (dz, &z) in dz.iter_mut().zip(&z[i * k..]) {
-                *dz = scale * (z - log_sum).exp();
-            }
+            let Some(y) = labels[i] else {
+                dz.zeros();
+                return;
+            };
+            let (z, log_sum) = (&z[i * k..][..dz.len()], tape.log_sums[i]);
+            let dz = dz.write(
+                #[inline(always)]
+                |j| scale * (z[j] - log_sum).exp(),
+            );
             dz[y] -= scale;
         },
     )

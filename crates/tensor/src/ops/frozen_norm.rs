@@ -75,10 +75,13 @@ pub fn frozen_norm<R: Real, D: Dimension>(
         3,
         #[inline(always)]
         |i, y| {
-            let (channel, x) = (i % c, &x_flat[i * pixels..][..pixels]);
+            let (channel, x) = (i % c, &x_flat[i * pixels..][..y.len()]);
             let (mean, rstd) = (statistics.mean[channel], rstd[channel]);
             let (gamma, beta) = (gamma[channel], beta[channel]);
-            y.iter_mut().zip(x).for_each(|(y, &x)| *y = gamma * ((x - mean) * rstd) + beta);
+            y.write(
+                #[inline(always)]
+                |j| gamma * ((x[j] - mean) * rstd) + beta,
+            );
         },
     );
     if !all_finite(&y) {
@@ -131,7 +134,11 @@ pub fn frozen_norm_backward<R: Real, D: Dimension>(
         #[inline(always)]
         |i, dx| {
             let scale = gamma[i % c] * rstd[i % c];
-            dx.iter_mut().zip(&dy[i * pixels..]).for_each(|(dx, &dy)| *dx = scale * dy);
+            let dy = &dy[i * pixels..][..dx.len()];
+            dx.write(
+                #[inline(always)]
+                |j| scale * dy[j],
+            );
         },
     );
     let sums = map(x.len() / pixels, 4 * pixels, |i| {

@@ -73,11 +73,17 @@ pub fn kl_divergence_targets_backward<R: Real>(
         COST,
         #[inline(always)]
         |i, dt| {
-            for ((dt, &z), &t) in dt.iter_mut().zip(&z[i * k..]).zip(&t[i * k..]) {
-                if t > R::of(0.0) {
-                    *dt = scale * (t.ln() - (z - tape.log_sums[i]) + R::of(1.0));
-                }
-            }
+            let (z, t, log_sum) = (&z[i * k..][..dt.len()], &t[i * k..][..dt.len()], tape.log_sums[i]);
+            dt.write(
+                #[inline(always)]
+                |j| {
+                    if t[j] > R::of(0.0) {
+                        scale * (t[j].ln() - (z[j] - log_sum) + R::of(1.0))
+                    } else {
+                        R::of(0.0)
+                    }
+                },
+            );
         },
     )
 }

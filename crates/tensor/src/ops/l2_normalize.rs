@@ -58,7 +58,12 @@ pub fn l2_normalize<R: Real>(x: &ArrayRef2<R>, eps: Option<f64>) -> Result<(Arra
         1,
         COST * d,
         #[inline(always)]
-        |i, norm| norm[0] = length(&rows[i * d..(i + 1) * d]),
+        |i, norm| {
+            norm.write(
+                #[inline(always)]
+                |_| length(&rows[i * d..(i + 1) * d]),
+            );
+        },
     );
     let u = new_rows(
         (n, d),
@@ -67,7 +72,11 @@ pub fn l2_normalize<R: Real>(x: &ArrayRef2<R>, eps: Option<f64>) -> Result<(Arra
         #[inline(always)]
         |i, u| {
             let divisor = eps.map_or(norms[i], |eps| norms[i].max(R::of(eps)));
-            u.iter_mut().zip(&rows[i * d..(i + 1) * d]).for_each(|(u, &x)| *u = x / divisor);
+            let x = &rows[i * d..][..u.len()];
+            u.write(
+                #[inline(always)]
+                |j| x[j] / divisor,
+            );
         },
     );
     let fine = |&norm: &R| norm.is_finite() && (eps.is_some() || norm > R::of(0.0));
@@ -121,15 +130,20 @@ pub fn l2_normalize_backward<R: Real>(tape: &L2NormalizeTape<R>, du: &ArrayRef2<
         COST,
         #[inline(always)]
         |i, dx| {
-            let (u, du, norm) = (&u[i * d..(i + 1) * d], &du[i * d..(i + 1) * d], tape.norms[i]);
+            let (u, du, norm) = (&u[i * d..][..dx.len()], &du[i * d..][..dx.len()], tape.norms[i]);
             match tape.eps {
                 Some(eps) if norm < R::of(eps) => {
-                    dx.iter_mut().zip(du).for_each(|(dx, &du)| *dx = du / R::of(eps));
+                    dx.write(
+                        #[inline(always)]
+                        |j| du[j] / R::of(eps),
+                    );
                 }
                 _ => {
                     let along = dot(u, du);
-                    let row = dx.iter_mut().zip(u.iter().zip(du));
-                    row.for_each(|(dx, (&u, &du))| *dx = (du - u * along) / norm);
+                    dx.write(
+                        #[inline(always)]
+                        |j| (du[j] - u[j] * along) / norm,
+                    );
                 }
             }
         },

@@ -64,12 +64,15 @@ pub fn layer_norm<R: Real>(
         COST * d,
         #[inline(always)]
         |i, [y, mean, rstd]| {
-            let x = &rows[i * d..(i + 1) * d];
-            (mean[0], rstd[0]) = moments(x, eps);
-            let (mean, rstd) = (mean[0], rstd[0]);
-            for ((y, &x), (&gamma, &beta)) in y.iter_mut().zip(x).zip(gamma.iter().zip(&beta)) {
-                *y = gamma * ((x - mean) * rstd) + beta;
-            }
+            let x = &rows[i * d..][..y.len()];
+            let (m, s) = moments(x, eps);
+            mean.write(|_| m);
+            rstd.write(|_| s);
+            let (gamma, beta) = (&gamma[..y.len()], &beta[..y.len()]);
+            y.write(
+                #[inline(always)]
+                |j| gamma[j] * ((x[j] - m) * s) + beta[j],
+            );
         },
     );
     let moments = Moments { mean: mean.into(), rstd: rstd.into() };
@@ -152,13 +155,15 @@ pub fn layer_norm_backward<R: Real>(
         2 * COST * d,
         #[inline(always)]
         |i, dx, sums| {
-            let (x, dy) = (&x[i * d..(i + 1) * d], &dy[i * d..(i + 1) * d]);
+            let (x, dy) = (&x[i * d..][..dx.len()], &dy[i * d..][..dx.len()]);
             let (mean, rstd) = (moments.mean[i], moments.rstd[i]);
             add_parameters(sums, x, dy, mean, rstd);
-            for ((g, &dy), &gamma) in dx.iter_mut().zip(dy).zip(&gamma) {
-                *g = gamma * dy;
-            }
-            project(dx, x, mean, rstd);
+            let gamma = &gamma[..dx.len()];
+            let g = dx.write(
+                #[inline(always)]
+                |j| gamma[j] * dy[j],
+            );
+            project(g, x, mean, rstd);
         },
     );
     dgamma.iter_mut().zip(&sums[..d]).for_each(|(a, &b)| *a += b);

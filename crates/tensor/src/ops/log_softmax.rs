@@ -35,7 +35,12 @@ pub fn log_sum_exp<R: Real, D: Dimension>(z: &ArrayRef<R, D>) -> Result<Array1<R
         1,
         COST * width,
         #[inline(always)]
-        |i, out| out[0] = log_sum_exp_row(&z[i * width..(i + 1) * width]),
+        |i, sum| {
+            sum.write(
+                #[inline(always)]
+                |_| log_sum_exp_row(&z[i * width..(i + 1) * width]),
+            );
+        },
     );
     match sums.iter().position(|s: &R| !s.is_finite()) {
         None => Ok(sums),
@@ -86,9 +91,11 @@ pub fn log_sum_exp_backward<R: Real, D: Dimension>(
         COST,
         #[inline(always)]
         |i, dz| {
-            for (dz, &z) in dz.iter_mut().zip(&z[i * width..]) {
-                *dz = ds[i] * (z - s[i]).exp();
-            }
+            let z = &z[i * width..][..dz.len()];
+            dz.write(
+                #[inline(always)]
+                |j| ds[i] * (z[j] - s[i]).exp(),
+            );
         },
     )
 }
@@ -119,9 +126,11 @@ pub fn log_softmax<R: Real, D: Dimension>(z: &ArrayRef<R, D>) -> Result<Array<R,
         1,
         #[inline(always)]
         |i, l| {
-            for (l, &z) in l.iter_mut().zip(&z[i * width..]) {
-                *l = z - sums[i];
-            }
+            let z = &z[i * width..][..l.len()];
+            l.write(
+                #[inline(always)]
+                |j| z[j] - sums[i],
+            );
         },
     ))
 }
@@ -148,11 +157,12 @@ pub fn log_softmax_backward<R: Real, D: Dimension>(l: &ArrayRef<R, D>, dl: &Arra
         COST,
         #[inline(always)]
         |i, dz| {
-            let (l, dl) = (&l[i * width..(i + 1) * width], &dl[i * width..(i + 1) * width]);
+            let (l, dl) = (&l[i * width..][..dz.len()], &dl[i * width..][..dz.len()]);
             let sum = sum(dl);
-            for ((dz, &l), &dl) in dz.iter_mut().zip(l).zip(dl) {
-                *dz = dl - l.exp() * sum;
-            }
+            dz.write(
+                #[inline(always)]
+                |j| dl[j] - l[j].exp() * sum,
+            );
         },
     )
 }

@@ -82,11 +82,12 @@ pub fn soft_cross_entropy_backward<R: Real>(
         COST,
         #[inline(always)]
         |i, dz| {
-            let (z, t) = (&z[i * k..(i + 1) * k], &t[i * k..(i + 1) * k]);
-            let s = sum(t);
-            for ((dz, &z), &t) in dz.iter_mut().zip(z).zip(t) {
-                *dz = scale * (s * (z - tape.log_sums[i]).exp() - t);
-            }
+            let (z, t) = (&z[i * k..][..dz.len()], &t[i * k..][..dz.len()]);
+            let (s, log_sum) = (sum(t), tape.log_sums[i]);
+            dz.write(
+                #[inline(always)]
+                |j| scale * (s * (z[j] - log_sum).exp() - t[j]),
+            );
         },
     )
 }

@@ -2,6 +2,7 @@
 
 use ndarray::{Array, ArrayRef, Dimension};
 
+use crate::alloc::Part;
 use crate::ops::sum::{self, sum_of_2};
 use crate::parallel::{contiguous, elements, new_rows};
 use crate::{Error, Real, Result, check_not_empty};
@@ -34,7 +35,7 @@ pub fn softmax<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Result<Array<R, D>>
         width,
         COST,
         #[inline(always)]
-        |i, p| softmax_row(&x[i * width..(i + 1) * width], p),
+        |i, p| softmax_row(&x[i * width..][..p.len()], p),
     );
     // A row that is not finite was filled with NaN; which rule it broke is asked only then.
     match elements(&p.view().into()).chunks(width).position(|p| !p[0].is_finite()) {
@@ -48,11 +49,12 @@ pub fn softmax<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Result<Array<R, D>>
 
 /// One row. The sum is NaN for a NaN, for `+∞` and for nothing but `-∞`, and so is then all of `p`.
 #[inline(always)]
-pub(crate) fn softmax_row<R: Real>(x: &[R], p: &mut [R]) {
+fn softmax_row<R: Real>(x: &[R], p: Part<R>) {
     let m = sum::max(x);
-    for (p, &x) in p.iter_mut().zip(x) {
-        *p = (x - m).exp();
-    }
+    let p = p.write(
+        #[inline(always)]
+        |j| (x[j] - m).exp(),
+    );
     let scale = R::of(1.0) / sum::sum(p);
     for p in p {
         *p *= scale;
@@ -84,17 +86,17 @@ pub fn softmax_backward<R: Real, D: Dimension>(p: &ArrayRef<R, D>, dp: &ArrayRef
         COST,
         #[inline(always)]
         |i, dx| {
-            let row = i * width..(i + 1) * width;
-            let (p, dp) = (&p[row.clone()], &dp[row]);
+            let (p, dp) = (&p[i * width..][..dx.len()], &dp[i * width..][..dx.len()]);
             let mean = sum_of_2(
                 dp,
                 p,
                 #[inline(always)]
                 |dp, p| dp * p,
             );
-            for ((dx, &p), &dp) in dx.iter_mut().zip(p).zip(dp) {
-                *dx = p * (dp - mean);
-            }
+            dx.write(
+                #[inline(always)]
+                |j| p[j] * (dp[j] - mean),
+            );
         },
     )
 }

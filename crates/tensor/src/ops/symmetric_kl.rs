@@ -88,17 +88,20 @@ fn half<R: Real>(log_p: &ArrayRef2<R>, log_q: &ArrayRef2<R>, scale: R) -> Array2
         COST,
         #[inline(always)]
         |i, dz| {
-            let (log_p, log_q) = (&log_p[i * k..(i + 1) * k], &log_q[i * k..(i + 1) * k]);
+            let (log_p, log_q) = (&log_p[i * k..][..dz.len()], &log_q[i * k..][..dz.len()]);
             let mean = sum_of_2(
                 log_p,
                 log_q,
                 #[inline(always)]
                 |log_p, log_q| log_p.exp() * (log_p - log_q),
             );
-            for (dz, (&log_p, &log_q)) in dz.iter_mut().zip(log_p.iter().zip(log_q)) {
-                let (p, q) = (log_p.exp(), log_q.exp());
-                *dz = scale * (p * (log_p - log_q - mean) + p - q);
-            }
+            dz.write(
+                #[inline(always)]
+                |j| {
+                    let (p, q) = (log_p[j].exp(), log_q[j].exp());
+                    scale * (p * (log_p[j] - log_q[j] - mean) + p - q)
+                },
+            );
         },
     )
 }

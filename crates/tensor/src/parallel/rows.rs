@@ -39,13 +39,16 @@ pub fn for_rows<R: Real>(
     each_part(out.chunks_mut(block * width).collect(), block < rows, &run);
 }
 
-/// A new array of `shape`, in rows of `width` elements, the last one perhaps shorter, which begin as zeros and are made
-/// by `f(i, row)`; `cost` is the rough number of operations per element. Each thread sets a row to zero when its turn comes, while it is in its cache.
+/// A new array of `shape`, in rows of `width` elements, the last one perhaps shorter, which `f(i, row)` writes; `cost` is
+/// the rough number of operations per element.
+///
+/// # Panics
+/// If `f` drops a row that it did not write.
 pub fn new_rows<R: Real, S: IntoDimension>(
     shape: S,
     width: usize,
     cost: usize,
-    f: impl Fn(usize, &mut [R]) + Send + Sync,
+    f: impl Fn(usize, Part<R>) + Send + Sync,
 ) -> Array<R, S::Dim> {
     let shape = shape.into_dimension();
     let (size, width) = (shape.size(), width.max(1));
@@ -64,13 +67,16 @@ pub fn new_rows<R: Real, S: IntoDimension>(
     Array::from_shape_vec(shape, list).expect("the elements of the shape")
 }
 
-/// `N` new lists with `count` rows each, a row of list `k` as wide as `widths[k]`, none of them empty, which begin as
-/// zeros and are made together by `f(i, rows)`. `cost` is the rough number of operations per row.
+/// `N` new lists with `count` rows each, a row of list `k` as wide as `widths[k]`, none of them empty, which `f(i, rows)`
+/// writes together. `cost` is the rough number of operations per row.
+///
+/// # Panics
+/// As [`new_rows`].
 pub fn new_rows_of<R: Real, const N: usize>(
     count: usize,
     widths: [usize; N],
     cost: usize,
-    f: impl Fn(usize, [&mut [R]; N]) + Send + Sync,
+    f: impl Fn(usize, [Part<R>; N]) + Send + Sync,
 ) -> [Vec<R>; N] {
     let block = (GRAIN / 4).div_ceil(cost.max(1));
     let run = |b: usize, mut parts: [Part<R>; N]| {
@@ -111,13 +117,16 @@ pub fn fold_rows<R: Real>(
     add_in_order(into, &partials);
 }
 
-/// [`new_rows`] and [`fold_rows`] over the same rows in one pass: `f(i, row, partial)` makes a row of `width` elements,
+/// [`new_rows`] and [`fold_rows`] over the same rows in one pass: `f(i, row, partial)` writes a row of `width` elements,
 /// not none, and adds it to a partial sum. `cost` is the number of operations per row.
+///
+/// # Panics
+/// As [`new_rows`].
 pub fn new_rows_and_sums<R: Real>(
     (count, width): (usize, usize),
     into: &mut [R],
     cost: usize,
-    f: impl Fn(usize, &mut [R], &mut [R]) + Send + Sync,
+    f: impl Fn(usize, Part<R>, &mut [R]) + Send + Sync,
 ) -> Vec<R> {
     let run = |b: usize, parts: [Part<R>; 2]| {
         vectorize::<R, _>(

@@ -57,10 +57,10 @@ pub fn cut_frames<R: Real>(x: &ArrayRef1<R>, w: &ArrayRef1<R>, config: &FrameCon
         |m, s| {
             let u = &x[m * hop..m * hop + frame];
             let mean = if remove_mean { sum(u) / R::of(frame as f64) } else { R::of(0.0) };
-            s[0] = w[0] * (u[0] - mean - alpha * (u[0] - mean));
-            for ((s, &w), u) in s[1..].iter_mut().zip(&w[1..]).zip(u.windows(2)) {
-                *s = w * (u[1] - mean - alpha * (u[0] - mean));
-            }
+            s.write(
+                #[inline(always)]
+                |n| w[n] * (u[n] - mean - alpha * (u[n.saturating_sub(1)] - mean)),
+            );
         },
     );
     check_finite("frames: frames", &frames)?;

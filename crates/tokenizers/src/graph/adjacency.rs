@@ -153,6 +153,7 @@ impl<R: Real> Adjacency<R> {
             cost,
             #[inline(always)]
             |i, y| {
+                let y = y.zeros();
                 for (j, weight) in self.neighbors(i) {
                     for (y, &x) in y.iter_mut().zip(row(j)) {
                         *y += weight * x;

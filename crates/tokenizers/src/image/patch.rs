@@ -120,6 +120,7 @@ pub fn patchify<R: Real>(images: &ArrayRef4<R>, patch: usize, order: Order) -> R
         1,
         #[inline(always)]
         |i, row| {
+            let row = row.zeros();
             let (r, s) = (i / grid_w, i % grid_w);
             for a in 0..patch {
                 let line = &pixels[(r * patch + a) * w * c + s * line..][..line];
@@ -160,6 +161,7 @@ pub fn unpatchify<R: Real>(
         1,
         #[inline(always)]
         |y, pixels| {
+            let pixels = pixels.zeros();
             for (s, pixels) in pixels.chunks_exact_mut(line).enumerate() {
                 let row = &numbers[(y / patch * grid_w + s) * patch * line..][..patch * line];
                 let (start, [right, deeper]) = place(patch, c, order, y % patch);

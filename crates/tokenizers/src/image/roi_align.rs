@@ -80,7 +80,7 @@ pub fn roi_align<R: Real>(
     Ok(new_rows((boxes.len(), channels, high, wide), high * wide, cost, |at, y| {
         let (n, c) = (at / channels, at % channels);
         let plane = &planes[(boxes[n].image * channels + c) * rows * columns..][..rows * columns];
-        for (bin, y) in y.iter_mut().enumerate() {
+        for (bin, y) in y.zeros().iter_mut().enumerate() {
             grids[n].each(bin / wide, bin % wide, |cell, weight| *y += weight * plane[cell]);
             *y *= grids[n].scale;
         }
@@ -108,6 +108,7 @@ pub fn roi_align_backward<R: Real>(
     let dy = contiguous(dy);
     let dy = dy.as_slice().expect("standard layout");
     new_rows(features, rows * columns, 4, |at, plane| {
+        let plane = plane.zeros();
         let (image, c) = (at / channels, at % channels);
         for (n, grid) in grids.iter().enumerate().filter(|(n, _)| boxes[*n].image == image) {
             for bin in 0..high * wide {

@@ -54,9 +54,7 @@ pub fn roi_pool<R: Real>(
     Ok(new_rows((boxes.len(), channels, high, wide), high * wide, cost, |at, y| {
         let (n, c) = (at / channels, at % channels);
         let plane = &planes[(boxes[n].image * channels + c) * rows * columns..][..rows * columns];
-        for (bin, y) in y.iter_mut().enumerate() {
-            *y = bins[n].first_maximum(bin, plane).map_or(R::of(0.0), |cell| plane[cell]);
-        }
+        y.write(|bin| bins[n].first_maximum(bin, plane).map_or(R::of(0.0), |cell| plane[cell]));
     }))
 }
 
@@ -90,6 +88,7 @@ pub fn roi_pool_backward<R: Real>(
     let planes = features.as_slice().expect("standard layout");
     let dy = dy.as_slice().expect("standard layout");
     new_rows(features.dim(), rows * columns, 4, |at, dplane| {
+        let dplane = dplane.zeros();
         let (image, c) = (at / channels, at % channels);
         let plane = &planes[at * rows * columns..][..rows * columns];
         for (n, bins) in bins.iter().enumerate().filter(|(n, _)| boxes[*n].image == image) {
