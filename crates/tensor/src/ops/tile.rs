@@ -40,7 +40,7 @@ pub(super) unsafe fn tiles<V: Register>(
 #[inline(always)]
 pub(super) unsafe fn tile<V: Register, const M: usize, const W: usize>(
     depth: usize,
-    mut a: Matrix<*const V::Number>,
+    a: Matrix<*const V::Number>,
     mut b: *const V::Number,
     c: *mut V::Number,
     (row, columns): (isize, usize),
@@ -54,19 +54,25 @@ pub(super) unsafe fn tile<V: Register, const M: usize, const W: usize>(
         }
         let zero = V::set(std::mem::zeroed());
         let mut sums = [[zero; W]; M];
-        for _ in 0..depth {
+        let mut rows = [a.at; M];
+        for i in 0..M {
+            rows[i] = a.at.offset(i as isize * a.row);
+        }
+        // Unknown to the compiler: it would compute each address from the one before, a chain of additions that takes
+        // longer than the products.
+        let rows = std::hint::black_box(rows);
+        for k in 0..depth {
             let mut column = [zero; W];
             for (w, column) in column.iter_mut().enumerate() {
                 *column = V::load(b.add(w * V::LANES), V::LANES);
             }
             for (i, sums) in sums.iter_mut().enumerate() {
-                let x = V::set(*a.at.offset(i as isize * a.row));
+                let x = V::set(*rows[i].offset(k as isize * a.column));
                 // By index: `zip` is a function that a build in several units may leave as a call.
                 for w in 0..W {
                     sums[w] = x.fused(column[w], sums[w]);
                 }
             }
-            a.at = a.at.wrapping_offset(a.column);
             b = b.add(2 * V::LANES);
         }
         for (i, sums) in sums.iter().enumerate() {
