@@ -7,6 +7,7 @@ pub mod data;
 pub mod evaluate;
 pub mod experiments;
 pub mod fsdd;
+pub mod groups;
 pub mod model;
 pub mod net;
 pub mod ontologies;

@@ -1,4 +1,4 @@
-//! A small multimodal model as a case: a class token, patches and words in one sequence.
+//! A small multimodal model as a case: a class token, patches and words in one sequence, trained in groups of samples.
 
 use mmt_blocks::{
     Activation, AttentionKind, BlockConfig, Embedding, Encoder, EncoderTape, Linear, LinearTape, Mask,
@@ -10,11 +10,14 @@ use ndarray::{Array2, ArrayRef2, ArrayView2, Axis, s};
 use super::Case;
 use super::training::Passes;
 use crate::answers::mean_cross_entropy;
+use crate::groups;
 
 /// How large a [`Tiny`] is.
 #[derive(Clone, Copy, Debug)]
 pub struct TinyConfig {
-    /// Samples of the input.
+    /// Groups of samples in a batch.
+    pub groups: usize,
+    /// Samples of a group.
     pub samples: usize,
     /// Patches of a picture.
     pub patches: usize,
@@ -31,9 +34,10 @@ pub struct TinyConfig {
 }
 
 impl TinyConfig {
-    /// 32 samples of 64 patches of 8x8 pixels in three colors and 16 words; 4 blocks of width 64.
+    /// 4 groups of 8 samples of 64 patches of 8x8 pixels in three colors and 16 words; 4 blocks of width 64.
     pub const TIMED: Self = TinyConfig {
-        samples: 32,
+        groups: 4,
+        samples: 8,
         patches: 64,
         pixels: 192,
         words: 16,
@@ -47,10 +51,10 @@ impl TinyConfig {
         1 + self.patches + self.words
     }
 
-    /// Operations in the matrix products of a forward pass.
+    /// Operations in the matrix products of a forward pass of all groups.
     pub fn flops(&self) -> f64 {
-        let TinyConfig { samples, patches, pixels, depth, width, .. } = *self;
-        let n = self.tokens();
+        let TinyConfig { patches, pixels, depth, width, .. } = *self;
+        let (samples, n) = (self.groups * self.samples, self.tokens());
         let blocks = depth * samples * n * (12 * width * width + 2 * n * width);
         2.0 * (blocks + samples * patches * pixels * width) as f64
     }
@@ -80,7 +84,7 @@ pub struct Tiny<R> {
 
 tree!(Tiny { word, patch, class, place, encoder, head });
 
-/// What a [`Tiny`] reads.
+/// What a [`Tiny`] reads: a group of samples.
 #[derive(Clone, Debug)]
 pub struct TinyInput<R> {
     /// `[samples · patches, pixels]`
@@ -202,11 +206,16 @@ pub fn tiny(list: &mut Vec<Case>) {
     let make = || {
         let mut random = Random::seed(1);
         let model = Tiny::<f32>::new(&CONFIG, &mut random).expect("heads that divide the width");
-        (model, TinyInput::draw(&CONFIG, &mut random))
+        let groups = (0..CONFIG.groups).map(|_| TinyInput::draw(&CONFIG, &mut random)).collect();
+        (model, groups)
     };
     let passes = Passes {
-        forward: |model: &Tiny<f32>, input: &TinyInput<f32>| model.forward(input),
-        backward: |model, input, (_, tape), grad| model.backward(input, tape, grad),
+        forward: |model: &Tiny<f32>, input: &Vec<TinyInput<f32>>| {
+            groups::forward(input.len(), |g| model.forward(&input[g]))
+        },
+        backward: |model, input, tapes, grad| {
+            groups::backward(input.len(), grad, |g, grad| model.backward(&input[g], &tapes[g].1, grad));
+        },
     };
     passes.cases(list, "tiny", CONFIG.flops(), make);
 }
@@ -221,8 +230,16 @@ mod tests {
 
     #[test]
     fn all_gradients_are_exact() {
-        let config =
-            TinyConfig { samples: 2, patches: 3, pixels: 4, words: 2, vocabulary: 5, depth: 1, width: 4 };
+        let config = TinyConfig {
+            groups: 1,
+            samples: 2,
+            patches: 3,
+            pixels: 4,
+            words: 2,
+            vocabulary: 5,
+            depth: 1,
+            width: 4,
+        };
         let mut random = Random::seed(1);
         let start = Tiny::<Dual>::new(&config, &mut random).unwrap();
         let input = TinyInput::draw(&config, &mut random);

@@ -55,8 +55,8 @@ pub(super) unsafe fn tile<V: Register, const M: usize, const W: usize>(
         let zero = V::set(std::mem::zeroed());
         let mut sums = [[zero; W]; M];
         let mut rows = [a.at; M];
-        for i in 0..M {
-            rows[i] = a.at.offset(i as isize * a.row);
+        for (i, row) in rows.iter_mut().enumerate() {
+            *row = a.at.offset(i as isize * a.row);
         }
         // Unknown to the compiler: it would compute each address from the one before, a chain of additions that takes
         // longer than the products.
