@@ -1,5 +1,10 @@
 //! Matrices in memory, and copies of their lines in the order in which a product reads them.
 
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+
+/// Single-precision numbers in a line of the cache.
+const CACHE_LINE: usize = 16;
+
 /// A matrix in memory: where it begins, and the distances between its rows and between its columns.
 #[derive(Clone, Copy)]
 pub(super) struct Matrix<P> {
@@ -69,9 +74,7 @@ pub(super) unsafe fn pack<T: Copy>(
         // Four lines at a time: many lines whose distance is a power of two would share a place in the cache.
         let mut first = 0;
         while first + 4 <= count {
-            let line = |i| lines.at.offset(lines.offset(first + i, 0));
-            let four = [line(0), line(1), line(2), line(3)];
-            pack_four(four, lines.column, depth, width, panel.add(first));
+            pack_four(lines.part(first, 0), depth, width, panel.add(first));
             first += 4;
         }
         for line in first..count {
@@ -82,31 +85,51 @@ pub(super) unsafe fn pack<T: Copy>(
     }
 }
 
-/// [`pack`] for four lines, whose numbers are `column` apart.
+/// [`pack`] for the first four lines. The four after them are asked for meanwhile: each line is in a place of its own,
+/// where the processor does not look ahead.
 ///
 /// # Safety
 /// As for [`pack`].
 #[allow(unsafe_code)]
 #[inline(always)]
-unsafe fn pack_four<T: Copy>(lines: [*const T; 4], column: isize, depth: usize, width: usize, panel: *mut T) {
-    // SAFETY: all offsets are within lines of `depth` numbers and within the panel.
+unsafe fn pack_four<T: Copy>(lines: Matrix<*const T>, depth: usize, width: usize, panel: *mut T) {
+    // SAFETY: all offsets are within lines of `depth` numbers and within the panel. What is asked for is not read.
     unsafe {
+        let [mut four, mut next] = [[lines.at; 4]; 2];
+        for i in 0..4 {
+            four[i] = lines.at.wrapping_offset(i as isize * lines.row);
+            next[i] = lines.at.wrapping_offset((4 + i as isize) * lines.row);
+        }
         let mut k = 0;
         // A square of four by four, turned in registers.
-        while column == 1 && k + 4 <= depth {
-            let [p, q, r, s] = lines;
-            let read = |from: *const T| from.add(k).cast::<[T; 4]>().read();
-            let (p, q, r, s) = (read(p), read(q), read(r), read(s));
+        while lines.column == 1 && k + 4 <= depth {
+            if k % CACHE_LINE == 0 {
+                for line in next {
+                    _mm_prefetch::<_MM_HINT_T0>(line.wrapping_add(k).cast());
+                }
+            }
+            let [p, q, r, s] = four;
+            let (p, q, r, s) = (four_of(p, k), four_of(q, k), four_of(r, k), four_of(s, k));
             for i in 0..4 {
                 panel.add((k + i) * width).cast::<[T; 4]>().write([p[i], q[i], r[i], s[i]]);
             }
             k += 4;
         }
-        while k < depth {
-            for (i, from) in lines.iter().enumerate() {
-                *panel.add(k * width + i) = *from.offset(k as isize * column);
+        for k in k..depth {
+            for (i, line) in four.iter().enumerate() {
+                *panel.add(k * width + i) = *line.offset(k as isize * lines.column);
             }
-            k += 1;
         }
     }
+}
+
+/// Four numbers of a line without gaps, from number `k` on.
+///
+/// # Safety
+/// The line is valid for reads of them.
+#[allow(unsafe_code)]
+#[inline(always)]
+unsafe fn four_of<T: Copy>(line: *const T, k: usize) -> [T; 4] {
+    // SAFETY: the caller's promise.
+    unsafe { line.add(k).cast::<[T; 4]>().read() }
 }
