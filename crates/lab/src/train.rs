@@ -108,7 +108,7 @@ pub(crate) fn run<R: Real>(config: &TrainConfig, watch: &mut dyn FnMut(&Step)) -
         let batch = Batch::new(&examples, modalities, &words)?;
         let (scores, tape) = model.forward(&batch)?;
         let (loss, dscores) = mean_cross_entropy(&scores, &batch.answers)?;
-        grad.arrays_mut().iter_mut().for_each(|(_, g)| g.fill(R::of(0.0)));
+        grad.set_to_zero();
         model.backward(&batch, &tape, &dscores, &mut grad);
         let grad_norm = clip_norm(&mut grad, max_norm, Norm::Two)?.to_f64();
         let rate = rate * schedule.factor(step - 1)?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::{Array, ArrayViewD, ArrayViewMutD, Dimension};
 
 use crate::Real;
+use crate::parallel::{for_chunks, for_chunks_of};
 
 /// A tree of named arrays: a module, a tape, a single array, a list or a tuple of those.
 ///
@@ -33,8 +34,13 @@ pub trait Tree<R: Real>: Clone {
     /// The same tree with every number zero: what gradients are accumulated in.
     fn zeros_like(&self) -> Self {
         let mut zeros = self.clone();
-        fill_with_zeros(zeros.arrays_mut());
+        zeros.set_to_zero();
         zeros
+    }
+
+    /// Sets every number to zero: gradients at the beginning of a step.
+    fn set_to_zero(&mut self) {
+        fill_with_zeros(self.arrays_mut());
     }
 
     /// `self += scale · other`.
@@ -51,7 +57,12 @@ pub trait Tree<R: Real>: Clone {
 // The loops of the trait without the type of the tree: compiled once for each number type.
 
 fn fill_with_zeros<R: Real>(arrays: Vec<(String, ArrayViewMutD<R>)>) {
-    arrays.into_iter().for_each(|(_, mut a)| a.fill(R::of(0.0)));
+    for (_, mut a) in arrays {
+        match a.as_slice_memory_order_mut() {
+            Some(a) => for_chunks(a, 1, |_, a| a.fill(R::of(0.0))),
+            None => a.fill(R::of(0.0)),
+        }
+    }
 }
 
 fn add_scaled_arrays<R: Real>(
@@ -60,7 +71,14 @@ fn add_scaled_arrays<R: Real>(
     others: Vec<(String, ArrayViewD<R>)>,
 ) {
     for ((_, mut a), (_, b)) in arrays.into_iter().zip(others) {
-        a.scaled_add(scale, &b);
+        match (a.as_slice_mut(), b.as_slice()) {
+            (Some(a), Some(b)) => for_chunks_of([a], b, 2, |[a], b| {
+                for (a, &b) in a.iter_mut().zip(b) {
+                    *a += scale * b;
+                }
+            }),
+            _ => a.scaled_add(scale, &b),
+        }
     }
 }
 

@@ -83,7 +83,7 @@ fn algebra(text: &str) -> super::Job {
 }
 
 fn clear<T: Tree<f32>>(grad: &mut T) {
-    grad.arrays_mut().iter_mut().for_each(|(_, g)| g.fill(0.0));
+    grad.set_to_zero();
 }
 
 fn stream(part: &Part<f32>) -> Stream<f32> {

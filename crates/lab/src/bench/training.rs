@@ -24,7 +24,7 @@ impl<M: Tree<f32> + 'static, I: 'static, T: 'static> Passes<M, I, T> {
         }));
         let both = move |model: &M, input: &I, grad: &mut M| {
             let tape = forward(model, input).expect("a valid input");
-            grad.arrays_mut().iter_mut().for_each(|(_, g)| g.fill(0.0));
+            grad.set_to_zero();
             backward(model, input, &tape, grad);
         };
         list.push(case(name, "fwdbwd", 3.0 * flops, move || {

@@ -182,7 +182,7 @@ impl<R: Real> Trainer<R> {
     pub(crate) fn learn(&mut self, samples: &Samples<R>, step: usize, rate: f64) -> Result<()> {
         let (scores, tape) = self.net.forward(samples)?;
         let (loss, dscores) = mean_cross_entropy(&scores, &samples.answers)?;
-        self.grad.arrays_mut().iter_mut().for_each(|(_, g)| g.fill(R::of(0.0)));
+        self.grad.set_to_zero();
         self.net.backward(samples, &tape, &dscores, &mut self.grad);
         let grad_norm = clip_norm(&mut self.grad, self.settings.max_norm, Norm::Two)?.to_f64();
         self.adamw.step(&mut self.net, &self.grad, rate)?;
