@@ -1,6 +1,7 @@
 //! The block whose attention looks at another sequence.
 
 use mmt_tensor::ops::stored;
+use mmt_tensor::parallel::add;
 use mmt_tensor::{Ragged, Random, Real, Result, tree};
 use ndarray::{Array2, ArrayRef2};
 
@@ -68,16 +69,16 @@ impl<R: Real> CrossBlock<R> {
             NormOrder::Pre => {
                 let (h, norm_1) = self.norm_1.forward(x)?;
                 let (a, attn) = self.attn.forward(&h, context, rows, context_rows, mask)?;
-                let u = stored(a + x);
+                let u = stored(add(a, x));
                 let (h, norm_2) = self.norm_2.forward(&u)?;
                 let (f, ffn) = self.ffn.forward(&h)?;
-                Ok((stored(u + f), CrossBlockTape { norm_1, attn, norm_2, ffn }))
+                Ok((stored(add(u, &f)), CrossBlockTape { norm_1, attn, norm_2, ffn }))
             }
             NormOrder::Post => {
                 let (a, attn) = self.attn.forward(x, context, rows, context_rows, mask)?;
-                let (u, norm_1) = self.norm_1.forward(&stored(a + x))?;
+                let (u, norm_1) = self.norm_1.forward(&stored(add(a, x)))?;
                 let (f, ffn) = self.ffn.forward(&u)?;
-                let (y, norm_2) = self.norm_2.forward(&stored(f + u))?;
+                let (y, norm_2) = self.norm_2.forward(&stored(add(f, &u)))?;
                 Ok((y, CrossBlockTape { norm_1, attn, norm_2, ffn }))
             }
         }
@@ -93,16 +94,16 @@ impl<R: Real> CrossBlock<R> {
         match self.order {
             NormOrder::Pre => {
                 let dh = self.ffn.backward(&tape.ffn, dy, &mut grad.ffn);
-                let du = stored(self.norm_2.backward(&tape.norm_2, &dh, &mut grad.norm_2) + dy);
+                let du = stored(add(self.norm_2.backward(&tape.norm_2, &dh, &mut grad.norm_2), dy));
                 let (dh, dcontext) = self.attn.backward(&tape.attn, &du, &mut grad.attn);
-                (du + self.norm_1.backward(&tape.norm_1, &dh, &mut grad.norm_1), dcontext)
+                (add(du, &self.norm_1.backward(&tape.norm_1, &dh, &mut grad.norm_1)), dcontext)
             }
             NormOrder::Post => {
                 let ds = self.norm_2.backward(&tape.norm_2, dy, &mut grad.norm_2);
-                let du = stored(self.ffn.backward(&tape.ffn, &ds, &mut grad.ffn) + ds);
+                let du = stored(add(self.ffn.backward(&tape.ffn, &ds, &mut grad.ffn), &ds));
                 let dt = self.norm_1.backward(&tape.norm_1, &du, &mut grad.norm_1);
                 let (dx, dcontext) = self.attn.backward(&tape.attn, &dt, &mut grad.attn);
-                (dt + dx, dcontext)
+                (add(dt, &dx), dcontext)
             }
         }
     }

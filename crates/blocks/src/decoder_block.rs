@@ -1,6 +1,7 @@
 //! The block of a decoder: it looks at what was written so far, then at the source.
 
 use mmt_tensor::ops::stored;
+use mmt_tensor::parallel::add;
 use mmt_tensor::{Ragged, Random, Real, Result, tree};
 use ndarray::{Array2, ArrayRef2};
 
@@ -87,21 +88,21 @@ impl<R: Real> DecoderBlock<R> {
             NormOrder::Pre => {
                 let (h, norm_1) = self.norm_1.forward(x)?;
                 let (a, attn) = self.attn.forward(&h, &h, rows, rows, mask)?;
-                let u = stored(a + x);
+                let u = stored(add(a, x));
                 let (h, norm_2) = self.norm_2.forward(&u)?;
                 let (c, cross) = self.cross.forward(&h, memory, rows, memory_rows, memory_mask)?;
-                let w = stored(u + c);
+                let w = stored(add(u, &c));
                 let (h, norm_3) = self.norm_3.forward(&w)?;
                 let (f, ffn) = self.ffn.forward(&h)?;
-                Ok((stored(w + f), DecoderBlockTape { norm_1, attn, norm_2, cross, norm_3, ffn }))
+                Ok((stored(add(w, &f)), DecoderBlockTape { norm_1, attn, norm_2, cross, norm_3, ffn }))
             }
             NormOrder::Post => {
                 let (a, attn) = self.attn.forward(x, x, rows, rows, mask)?;
-                let (u, norm_1) = self.norm_1.forward(&stored(a + x))?;
+                let (u, norm_1) = self.norm_1.forward(&stored(add(a, x)))?;
                 let (c, cross) = self.cross.forward(&u, memory, rows, memory_rows, memory_mask)?;
-                let (w, norm_2) = self.norm_2.forward(&stored(c + u))?;
+                let (w, norm_2) = self.norm_2.forward(&stored(add(c, &u)))?;
                 let (f, ffn) = self.ffn.forward(&w)?;
-                let (y, norm_3) = self.norm_3.forward(&stored(f + w))?;
+                let (y, norm_3) = self.norm_3.forward(&stored(add(f, &w)))?;
                 Ok((y, DecoderBlockTape { norm_1, attn, norm_2, cross, norm_3, ffn }))
             }
         }
@@ -138,21 +139,22 @@ impl<R: Real> DecoderBlock<R> {
         match self.order {
             NormOrder::Pre => {
                 let dh = self.ffn.backward(&tape.ffn, dy, &mut grad.ffn);
-                let dw = stored(self.norm_3.backward(&tape.norm_3, &dh, &mut grad.norm_3) + dy);
+                let dw = stored(add(self.norm_3.backward(&tape.norm_3, &dh, &mut grad.norm_3), dy));
                 let (dh, dmemory) = self.cross.backward(&tape.cross, &dw, &mut grad.cross);
-                let du = stored(dw + self.norm_2.backward(&tape.norm_2, &dh, &mut grad.norm_2));
+                let du = stored(add(dw, &self.norm_2.backward(&tape.norm_2, &dh, &mut grad.norm_2)));
                 let (dh_q, dh_kv) = self.attn.backward(&tape.attn, &du, &mut grad.attn);
-                let dx = stored(du + self.norm_1.backward(&tape.norm_1, &(dh_q + dh_kv), &mut grad.norm_1));
+                let dh = add(dh_q, &dh_kv);
+                let dx = stored(add(du, &self.norm_1.backward(&tape.norm_1, &dh, &mut grad.norm_1)));
                 (dx, dmemory)
             }
             NormOrder::Post => {
                 let dv = self.norm_3.backward(&tape.norm_3, dy, &mut grad.norm_3);
-                let dw = stored(self.ffn.backward(&tape.ffn, &dv, &mut grad.ffn) + dv);
+                let dw = stored(add(self.ffn.backward(&tape.ffn, &dv, &mut grad.ffn), &dv));
                 let ds = self.norm_2.backward(&tape.norm_2, &dw, &mut grad.norm_2);
                 let (du, dmemory) = self.cross.backward(&tape.cross, &ds, &mut grad.cross);
-                let dt = self.norm_1.backward(&tape.norm_1, &(du + ds), &mut grad.norm_1);
+                let dt = self.norm_1.backward(&tape.norm_1, &add(du, &ds), &mut grad.norm_1);
                 let (dx_q, dx_kv) = self.attn.backward(&tape.attn, &dt, &mut grad.attn);
-                (dt + dx_q + dx_kv, dmemory)
+                (add(add(dt, &dx_q), &dx_kv), dmemory)
             }
         }
     }

@@ -3,7 +3,7 @@
 use mmt_tensor::ops::stored;
 use mmt_tensor::parallel::copy;
 use mmt_tensor::{Error, Ragged, Real, Result, check_not_empty, check_shape, parallel, tree};
-use ndarray::{Array1, Array2, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, s};
+use ndarray::{Array1, Array2, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, Ix2, s};
 
 use crate::attention::{attend, attend_backward};
 use crate::flash_attention::{flash_backward, flash_forward, flash_tile};
@@ -99,7 +99,7 @@ impl Heads {
     ) -> Result<(Array2<R>, HeadsTape<R>)> {
         self.check(&q, &k, &v, rows, context_rows)?;
         let visible = mask.of_samples::<R>(rows, context_rows)?;
-        let mut o = Array2::zeros((q.nrows(), v.ncols()));
+        let mut o = parallel::zeros(Ix2(q.nrows(), v.ncols()));
         let (mut p, mut log_sums) = (vec![], vec![]);
         match self.kind {
             AttentionKind::Plain => {
@@ -146,7 +146,7 @@ impl Heads {
         mask: &Mask,
     ) -> (Array2<R>, Array2<R>, Array2<R>) {
         let HeadsTape { q, k, v, o, p, log_sums } = tape;
-        let zeros = |x: &Array2<R>| Array2::zeros(x.raw_dim());
+        let zeros = |x: &Array2<R>| parallel::zeros(x.raw_dim());
         let (mut dq, mut dk, mut dv) = (zeros(q), zeros(k), zeros(v));
         let blocks_q = self.blocks_mut(&mut dq, rows);
         let blocks_k = self.blocks_mut(&mut dk, context_rows);

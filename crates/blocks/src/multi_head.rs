@@ -1,5 +1,6 @@
 //! Multi-head attention with projections.
 
+use mmt_tensor::parallel::add;
 use mmt_tensor::{Ragged, Random, Real, Result, check_shape, tree};
 use ndarray::{Array2, ArrayRef2};
 
@@ -189,7 +190,7 @@ impl<R: Real> MultiHead<R> {
         grad: &mut Self,
     ) -> (Array2<R>, Array2<R>) {
         let (dx, (dkeys, dvalues)) = self.backward_split(tape, dy, grad);
-        (dx, dkeys + dvalues)
+        (dx, add(dkeys, &dvalues))
     }
 
     /// The gradients of queries, keys and values, each by itself.

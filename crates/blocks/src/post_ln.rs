@@ -1,6 +1,7 @@
 //! The block that normalizes after each sum, as the original Transformer and BERT do.
 
 use mmt_tensor::ops::stored;
+use mmt_tensor::parallel::add;
 use mmt_tensor::{Ragged, Random, Real, Result, tree};
 use ndarray::{Array2, ArrayRef2};
 
@@ -65,9 +66,9 @@ impl<R: Real> PostLn<R> {
         mask: &Mask,
     ) -> Result<(Array2<R>, PostLnTape<R>)> {
         let (a, attn) = self.attn.forward(x, x, rows, rows, mask)?;
-        let (u, norm_1) = self.norm_1.forward(&stored(a + x))?;
+        let (u, norm_1) = self.norm_1.forward(&stored(add(a, x)))?;
         let (f, ffn) = self.ffn.forward(&u)?;
-        let (y, norm_2) = self.norm_2.forward(&stored(f + u))?;
+        let (y, norm_2) = self.norm_2.forward(&stored(add(f, &u)))?;
         Ok((y, PostLnTape { attn, norm_1, ffn, norm_2 }))
     }
 
@@ -83,9 +84,9 @@ impl<R: Real> PostLn<R> {
     /// the norm; each is a sum of its input and a branch, so the gradient goes both ways and adds up.
     pub fn backward(&self, tape: &PostLnTape<R>, dy: &ArrayRef2<R>, grad: &mut Self) -> Array2<R> {
         let ds = self.norm_2.backward(&tape.norm_2, dy, &mut grad.norm_2);
-        let du = stored(self.ffn.backward(&tape.ffn, &ds, &mut grad.ffn) + ds);
+        let du = stored(add(self.ffn.backward(&tape.ffn, &ds, &mut grad.ffn), &ds));
         let dt = self.norm_1.backward(&tape.norm_1, &du, &mut grad.norm_1);
         let (dx_q, dx_kv) = self.attn.backward(&tape.attn, &dt, &mut grad.attn);
-        dt + dx_q + dx_kv
+        add(add(dt, &dx_q), &dx_kv)
     }
 }

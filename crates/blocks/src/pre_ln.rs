@@ -1,6 +1,7 @@
 //! The block that normalizes before each sub-layer.
 
 use mmt_tensor::ops::stored;
+use mmt_tensor::parallel::add;
 use mmt_tensor::{Ragged, Random, Real, Result, tree};
 use ndarray::{Array2, ArrayRef2};
 
@@ -63,10 +64,10 @@ impl<R: Real> PreLn<R> {
     pub fn forward(&self, x: &ArrayRef2<R>, rows: &Ragged, mask: &Mask) -> Result<(Array2<R>, PreLnTape<R>)> {
         let (h, norm_1) = self.norm_1.forward(x)?;
         let (a, attn) = self.attn.forward(&h, &h, rows, rows, mask)?;
-        let u = stored(a + x);
+        let u = stored(add(a, x));
         let (h, norm_2) = self.norm_2.forward(&u)?;
         let (f, ffn) = self.ffn.forward(&h)?;
-        Ok((stored(u + f), PreLnTape { norm_1, attn, norm_2, ffn }))
+        Ok((stored(add(u, &f)), PreLnTape { norm_1, attn, norm_2, ffn }))
     }
 
     /// Gradients: returns `x̄`, adds to those of the parameters.
@@ -81,8 +82,9 @@ impl<R: Real> PreLn<R> {
     /// past it. The same for `u = x + g(x)`.
     pub fn backward(&self, tape: &PreLnTape<R>, dy: &ArrayRef2<R>, grad: &mut Self) -> Array2<R> {
         let dh = self.ffn.backward(&tape.ffn, dy, &mut grad.ffn);
-        let du = stored(self.norm_2.backward(&tape.norm_2, &dh, &mut grad.norm_2) + dy);
+        let du = stored(add(self.norm_2.backward(&tape.norm_2, &dh, &mut grad.norm_2), dy));
         let (dh_q, dh_kv) = self.attn.backward(&tape.attn, &du, &mut grad.attn);
-        du + self.norm_1.backward(&tape.norm_1, &(dh_q + dh_kv), &mut grad.norm_1)
+        let dh = add(dh_q, &dh_kv);
+        add(du, &self.norm_1.backward(&tape.norm_1, &dh, &mut grad.norm_1))
     }
 }

@@ -10,7 +10,9 @@ mod rows;
 
 use ndarray::{Array, ArrayRef, CowArray, Dimension};
 
-pub use elements::{copy, for_chunks, for_chunks_of, map_elements, try_map_elements, zip_elements};
+pub use elements::{
+    add, copy, for_chunks, for_chunks_of, map_elements, try_map_elements, zeros, zip_elements,
+};
 pub use fork::{for_each, map, map_parts, try_map, try_map_parts};
 pub(crate) use fork::{fork_parts, free_threads};
 pub use questions::{all_backwards, all_finite, map_blocks};

@@ -97,7 +97,7 @@ unsafe fn product<R: Real>(
     let kernel = R::kernel();
     let by_rows = n >= m;
     let size = if by_rows { n } else { m };
-    let block = lines_of_a_part(size, n * k * m);
+    let block = lines_of_a_part(size, by_rows, n * k * m);
     if block >= size {
         // SAFETY: the caller's promise, handed on; so are those below.
         return unsafe { kernel.run(a.view(), b.view(), c, start) };
@@ -115,9 +115,11 @@ unsafe fn product<R: Real>(
 }
 
 /// Rows or columns of a result that a thread computes: a part of `size`, or all of it where a fork costs more.
-fn lines_of_a_part(size: usize, work: usize) -> usize {
+/// Rows are cut between the tiles of every kernel, columns between lines of the cache.
+fn lines_of_a_part(size: usize, by_rows: bool, work: usize) -> usize {
     let threads = free_threads();
-    if threads == 1 || work < SPLIT { size } else { size.div_ceil(threads).next_multiple_of(16) }
+    let unit = if by_rows { 12 } else { 16 };
+    if threads == 1 || work < SPLIT { size } else { size.div_ceil(threads).next_multiple_of(unit) }
 }
 
 #[cfg(test)]

@@ -46,6 +46,34 @@ pub fn copy<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Array<R, D> {
     )
 }
 
+/// Zeros.
+pub fn zeros<R: Real, D: Dimension>(shape: D) -> Array<R, D> {
+    new_elements(shape, 1, |_, part| {
+        part.zeros();
+    })
+}
+
+/// `a + b`, in the memory of `a`.
+pub fn add<R: Real, D: Dimension>(mut a: Array<R, D>, b: &ArrayRef<R, D>) -> Array<R, D> {
+    match (a.as_slice_mut(), b.as_slice()) {
+        (Some(a), Some(b)) if a.len() == b.len() => {
+            for_chunks_of(
+                [a],
+                b,
+                2,
+                #[inline(always)]
+                |[a], b| {
+                    for j in 0..a.len() {
+                        a[j] += b[j];
+                    }
+                },
+            );
+        }
+        _ => a.zip_mut_with(b, |a, &b| *a += b),
+    }
+    a
+}
+
 /// [`map_elements`] that refuses NaN and infinities in `x`.
 pub fn try_map_elements<R: Real, D: Dimension>(
     at: &'static str,
