@@ -1,8 +1,8 @@
 //! Memory of arrays, used again instead of returned to the system.
 //!
 //! An operation returns a fresh array, and a fresh array costs a page fault for every 4 KiB: often more than the
-//! operation. A program that installs [`Recycling`] as its global allocator keeps freed blocks and hands them out again, at
-//! most [`LIMIT`] bytes of them. Functions stay functions: nothing passes buffers around.
+//! operation. A program that installs [`Recycling`] as its global allocator keeps freed blocks and hands them out again: all
+//! of the smaller ones, and at most [`LIMIT`] bytes in blocks of 4 MiB and more. Functions stay functions: nothing passes buffers around.
 
 mod huge;
 mod parts;
@@ -11,14 +11,15 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use huge::fresh;
+use huge::{OWN, fresh};
 pub use parts::{Part, in_parts};
 
 /// Blocks below this size are the business of the system's allocator, which returns to the kernel what one thread
 /// allocates and another one frees, like the weights of a head: a page fault at every step.
 const LARGE: usize = 1 << 12;
 
-/// Most bytes that are kept in freed blocks.
+/// Most bytes that are kept in freed blocks of 4 MiB and more. Smaller ones are cut from larger pieces of memory, and are
+/// all kept.
 pub const LIMIT: usize = 512 << 20;
 
 /// Alignment of a large block: a cache line, so that registers are loaded from one line.
@@ -33,6 +34,7 @@ pub struct Recycling;
 /// Freed blocks of each class: the address of the first, zero for none. A freed block begins with that of the next one.
 struct Freed {
     first: [usize; CLASSES],
+    /// In blocks that can be returned to the system.
     bytes: usize,
 }
 
@@ -84,24 +86,32 @@ impl Freed {
         #[allow(unsafe_code)]
         let next = unsafe { block.cast::<usize>().read() };
         self.first[class] = next;
-        self.bytes -= size;
+        self.bytes -= returnable(size);
         Some(block)
     }
 
-    /// Returns one of the largest blocks to the system; false if there is none.
+    /// Returns one of the largest blocks to the system; false if none can be.
     fn shrink(&mut self) -> bool {
         let largest = (0..CLASSES).rev().find(|&class| self.first[class] != 0);
         let Some((class, layout)) = largest.and_then(|class| Some((class, block(class)?))) else {
             return false;
         };
+        if layout.size() < OWN {
+            return false;
+        }
         let Some(block) = self.take(class, layout.size()) else { return false };
-        // SAFETY: it came from `System` with the layout of its class, and is no longer in the list.
+        // SAFETY: its size says that it came from `System`, with the layout of its class, and it is no longer in the list.
         #[allow(unsafe_code)]
         unsafe {
             System.dealloc(block, layout);
         }
         true
     }
+}
+
+/// The bytes of a block, if it can be returned to the system.
+fn returnable(size: usize) -> usize {
+    if size < OWN { 0 } else { size }
 }
 
 /// A freed block of a class.
@@ -112,7 +122,7 @@ fn take(class: usize, size: usize) -> Option<*mut u8> {
 /// Keeps a block for later, in place of the largest that are kept if they are too many; false if it alone is too large.
 fn give(block: *mut u8, class: usize, size: usize) -> bool {
     let Ok(mut freed) = FREED.lock() else { return false };
-    while freed.bytes + size > LIMIT {
+    while size >= OWN && freed.bytes + size > LIMIT {
         if size > LIMIT || !freed.shrink() {
             return false;
         }
@@ -123,7 +133,7 @@ fn give(block: *mut u8, class: usize, size: usize) -> bool {
         block.cast::<usize>().write(freed.first[class]);
     }
     freed.first[class] = block.expose_provenance();
-    freed.bytes += size;
+    freed.bytes += returnable(size);
     true
 }
 
@@ -141,9 +151,7 @@ unsafe impl GlobalAlloc for Recycling {
             // SAFETY: the caller's layout, handed on.
             return unsafe { System.alloc(layout) };
         };
-        // SAFETY: a layout of at least `LARGE` bytes.
-        let new = || fresh(block, |block| unsafe { System.alloc(block) });
-        let at = take(class, block.size()).unwrap_or_else(new);
+        let at = take(class, block.size()).unwrap_or_else(|| fresh(block));
         if !at.is_null() {
             count(block.size());
         }
@@ -172,7 +180,7 @@ unsafe impl GlobalAlloc for Recycling {
         };
         LIVE.fetch_sub(block.size(), Ordering::Relaxed);
         if !give(at, class, block.size()) {
-            // SAFETY: it came from `System` with the layout of its class.
+            // SAFETY: all smaller ones are kept; it came from `System` with the layout of its class.
             unsafe { System.dealloc(at, block) }
         }
     }
@@ -273,21 +281,45 @@ mod tests {
     }
 
     #[test]
-    fn a_small_block_is_kept_in_place_of_a_large_one() {
+    fn blocks_that_have_to_make_room_are_the_largest() {
         let _one = ONE_AT_A_TIME.lock();
         while FREED.lock().unwrap().shrink() {}
-        let (big, small) = (layout(LIMIT / 4), layout(5 * LARGE));
+        let (big, other) = (layout(LIMIT / 4), layout(2 * OWN));
         // SAFETY: as above.
         unsafe {
             let blocks: Vec<_> = (0..4).map(|_| Recycling.alloc(big)).collect();
-            let at = Recycling.alloc(small);
+            let at = Recycling.alloc(other);
             blocks.into_iter().for_each(|block| Recycling.dealloc(block, big));
-            assert!(FREED.lock().unwrap().bytes + small.size() > LIMIT, "the list is full");
-            Recycling.dealloc(at, small);
-            assert_eq!(Recycling.alloc(small), at);
-            Recycling.dealloc(at, small);
+            assert_eq!(FREED.lock().unwrap().bytes, LIMIT, "the list is full");
+            Recycling.dealloc(at, other);
+            assert_eq!(Recycling.alloc(other), at);
+            Recycling.dealloc(at, other);
         }
         assert!(FREED.lock().unwrap().bytes <= LIMIT);
+    }
+
+    #[test]
+    fn small_blocks_do_not_overlap_and_are_all_kept() {
+        let _one = ONE_AT_A_TIME.lock();
+        let sizes = [LARGE, 5 << 10, 3 << 20, (1 << 20) + 1];
+        let layouts: Vec<_> = sizes.into_iter().cycle().take(60).map(layout).collect();
+        // SAFETY: as above.
+        unsafe {
+            let blocks: Vec<_> = layouts.iter().map(|&layout| Recycling.alloc(layout)).collect();
+            for (i, (&at, layout)) in blocks.iter().zip(&layouts).enumerate() {
+                assert!(at.addr().is_multiple_of(ALIGN));
+                at.write_bytes(i as u8, layout.size());
+            }
+            for (i, (&at, layout)) in blocks.iter().zip(&layouts).enumerate() {
+                assert!((0..layout.size()).all(|k| at.add(k).read() == i as u8), "block {i}");
+            }
+            let kept = FREED.lock().unwrap().bytes;
+            blocks.iter().zip(&layouts).for_each(|(&at, &layout)| Recycling.dealloc(at, layout));
+            assert_eq!(FREED.lock().unwrap().bytes, kept);
+            let again: Vec<_> = layouts.iter().map(|&layout| Recycling.alloc(layout)).collect();
+            assert!(again.iter().all(|at| blocks.contains(at)));
+            again.iter().zip(&layouts).for_each(|(&at, &layout)| Recycling.dealloc(at, layout));
+        }
     }
 
     #[test]
