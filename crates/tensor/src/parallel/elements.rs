@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::{Array, ArrayRef, Dimension};
 
-use super::fork::{GRAIN, each_part, new_blocks, worth_a_fork};
+use super::fork::{each_part, new_blocks, piece, worth_a_fork};
 use super::{contiguous, elements};
 use crate::alloc::Part;
 use crate::simd::vectorize;
@@ -136,14 +136,14 @@ fn new_elements<R: Real, D: Dimension>(
     cost: usize,
     f: impl Fn(usize, Part<R>) + Send + Sync,
 ) -> Array<R, D> {
-    let block = CHUNK * (GRAIN / 4).div_ceil(CHUNK * cost);
+    let size = shape.size();
+    let block = CHUNK * piece(size.saturating_mul(cost)).div_ceil(CHUNK * cost);
     let run = |b: usize, [part]: [Part<R>; 1]| {
         vectorize::<R, _>(
             #[inline(always)]
             || f(b * block, part),
         );
     };
-    let size = shape.size();
     let [list] = new_blocks([size], [block], worth_a_fork(size, cost), &run);
     Array::from_shape_vec(shape, list).expect("the elements of the shape")
 }
