@@ -10,8 +10,13 @@ use crate::alloc::Part;
 use crate::simd::vectorize;
 use crate::{Error, Real, Result};
 
-/// Elements that are computed at a time where they have no rows.
+/// Elements that are computed at a time where they have no rows are a multiple of this.
 const CHUNK: usize = 1 << 12;
+
+/// Elements of a piece of work out of `size` elements of `cost` operations each.
+fn chunk(size: usize, cost: usize) -> usize {
+    CHUNK * piece(size.saturating_mul(cost)).div_ceil(CHUNK * cost)
+}
 
 /// `y = f(x)` element by element.
 pub fn map_elements<R: Real, D: Dimension>(
@@ -137,7 +142,7 @@ fn new_elements<R: Real, D: Dimension>(
     f: impl Fn(usize, Part<R>) + Send + Sync,
 ) -> Array<R, D> {
     let size = shape.size();
-    let block = CHUNK * piece(size.saturating_mul(cost)).div_ceil(CHUNK * cost);
+    let block = chunk(size, cost);
     let run = |b: usize, [part]: [Part<R>; 1]| {
         vectorize::<R, _>(
             #[inline(always)]
@@ -150,14 +155,15 @@ fn new_elements<R: Real, D: Dimension>(
 
 /// `f(first, chunk)` for consecutive chunks of `out`, where `first` is the index of the first element of a chunk.
 pub fn for_chunks<R: Real>(out: &mut [R], cost: usize, f: impl Fn(usize, &mut [R]) + Send + Sync) {
+    let chunk = chunk(out.len(), cost);
     let run = |c: usize, part: &mut [R]| {
         vectorize::<R, _>(
             #[inline(always)]
-            || f(c * CHUNK, part),
+            || f(c * chunk, part),
         );
     };
     let forked = worth_a_fork(out.len(), cost);
-    each_part(out.chunks_mut(CHUNK).collect(), forked, &run);
+    each_part(out.chunks_mut(chunk).collect(), forked, &run);
 }
 
 /// `f(parts, x)` for consecutive chunks of several arrays of one length, written to, and of `x`, read.
@@ -173,14 +179,18 @@ pub fn for_chunks_of<R: Real, const N: usize>(
             || f(parts, x),
         );
     };
-    each_part(chunks_of(out, x), worth_a_fork(x.len(), cost), &run);
+    each_part(chunks_of(out, x, chunk(x.len(), cost)), worth_a_fork(x.len(), cost), &run);
 }
 
 /// Chunks of several arrays of one length at the same places.
-fn chunks_of<'a, R, const N: usize>(out: [&'a mut [R]; N], x: &'a [R]) -> Vec<([&'a mut [R]; N], &'a [R])> {
+fn chunks_of<'a, R, const N: usize>(
+    out: [&'a mut [R]; N],
+    x: &'a [R],
+    chunk: usize,
+) -> Vec<([&'a mut [R]; N], &'a [R])> {
     let mut rest = out.map(|out| {
         assert_eq!(out.len(), x.len(), "arrays of one length");
-        out.chunks_mut(CHUNK)
+        out.chunks_mut(chunk)
     });
-    x.chunks(CHUNK).map(|x| (rest.each_mut().map(|rest| rest.next().expect("as many chunks")), x)).collect()
+    x.chunks(chunk).map(|x| (rest.each_mut().map(|rest| rest.next().expect("as many chunks")), x)).collect()
 }
