@@ -68,8 +68,8 @@ pub fn add<R: Real, D: Dimension>(mut a: Array<R, D>, b: &ArrayRef<R, D>) -> Arr
                 2,
                 #[inline(always)]
                 |[a], b| {
-                    for j in 0..a.len() {
-                        a[j] += b[j];
+                    for (a, &b) in a.iter_mut().zip(b) {
+                        *a += b;
                     }
                 },
             );
