@@ -3,7 +3,7 @@
 use mmt_tensor::ops::sum::{dot, max, sum};
 use mmt_tensor::ops::{add_matmul, matmul, stored};
 use mmt_tensor::parallel::contiguous;
-use mmt_tensor::simd::vectorize;
+use mmt_tensor::simd::{map_row, vectorize};
 use mmt_tensor::{Error, Real, Result, check_finite, check_not_empty, check_shape, tree};
 use ndarray::{Array2, ArrayRef2, ArrayViewMut2};
 
@@ -159,10 +159,14 @@ pub(crate) fn attend<R: Real>(
 #[inline(always)]
 pub(crate) fn exp_row<R: Real>(s: &mut [R], m: R) -> R {
     let never = R::of(f64::NEG_INFINITY);
-    for s in &mut *s {
-        let e = (*s - m).exp();
-        *s = if *s <= never { R::of(0.0) } else { e };
-    }
+    map_row(
+        s,
+        #[inline(always)]
+        |s| {
+            let e = (s - m).exp();
+            if s <= never { R::of(0.0) } else { e }
+        },
+    );
     sum(s)
 }
 
@@ -227,9 +231,9 @@ pub(crate) fn attend_backward<R: Real>(
     ds
 }
 
-/// `Σ_k a_ik b_ik`
+/// `Σ_k a_ik b_ik`. Parts of wider rows are copied at once, which takes less time than a question for each of them.
 pub(crate) fn row_dots<R: Real>(a: &ArrayRef2<R>, b: &ArrayRef2<R>) -> Vec<R> {
-    // One copy of what is a part of wider rows takes less time than a question for each of its rows.
+    assert_eq!(a.shape(), b.shape(), "rows of one shape");
     let (a, b) = (contiguous(a), contiguous(b));
     let (width, [a, b]) = (a.ncols().max(1), [&a, &b].map(|x| x.as_slice().expect("standard layout")));
     let mut dots = Vec::with_capacity(a.len() / width);

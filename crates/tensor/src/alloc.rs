@@ -2,16 +2,18 @@
 //!
 //! An operation returns a fresh array, and a fresh array costs a page fault for every 4 KiB: often more than the
 //! operation. A program that installs [`Recycling`] as its global allocator keeps freed blocks and hands them out again: all
-//! of the smaller ones, and at most [`LIMIT`] bytes in blocks of 4 MiB and more. Functions stay functions: nothing passes buffers around.
+//! of the smaller ones, and at most [`LIMIT`] bytes in blocks of 4 MiB and more. Functions stay functions: nothing passes
+//! buffers around.
 
+mod freed;
 mod huge;
 mod parts;
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use huge::{OWN, fresh};
+use freed::{give, take};
+use huge::fresh;
 pub use parts::{Part, in_parts};
 
 /// Blocks below this size are the business of the system's allocator, which returns to the kernel what one thread
@@ -31,14 +33,6 @@ const CLASSES: usize = 4 * usize::BITS as usize;
 /// The allocator: `#[global_allocator] static MEMORY: Recycling = Recycling;`.
 pub struct Recycling;
 
-/// Freed blocks of each class: the address of the first, zero for none. A freed block begins with that of the next one.
-struct Freed {
-    first: [usize; CLASSES],
-    /// In blocks that can be returned to the system.
-    bytes: usize,
-}
-
-static FREED: Mutex<Freed> = Mutex::new(Freed { first: [0; CLASSES], bytes: 0 });
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
@@ -74,76 +68,14 @@ fn block(class: usize) -> Option<Layout> {
     Layout::from_size_align((class % 4 + 5) * ((1 << (class / 4)) / 8), ALIGN).ok()
 }
 
-impl Freed {
-    /// Takes a block of a class out of the list.
-    fn take(&mut self, class: usize, size: usize) -> Option<*mut u8> {
-        let block = self.first[class] as *mut u8;
-        if block.is_null() {
-            return None;
-        }
-        // SAFETY: a block in the list was handed back by its owner, holds at least `LARGE` bytes and begins with the
-        // address that `give` wrote there.
-        #[allow(unsafe_code)]
-        let next = unsafe { block.cast::<usize>().read() };
-        self.first[class] = next;
-        self.bytes -= returnable(size);
-        Some(block)
-    }
-
-    /// Returns one of the largest blocks to the system; false if none can be.
-    fn shrink(&mut self) -> bool {
-        let largest = (0..CLASSES).rev().find(|&class| self.first[class] != 0);
-        let Some((class, layout)) = largest.and_then(|class| Some((class, block(class)?))) else {
-            return false;
-        };
-        if layout.size() < OWN {
-            return false;
-        }
-        let Some(block) = self.take(class, layout.size()) else { return false };
-        // SAFETY: its size says that it came from `System`, with the layout of its class, and it is no longer in the list.
-        #[allow(unsafe_code)]
-        unsafe {
-            System.dealloc(block, layout);
-        }
-        true
-    }
-}
-
-/// The bytes of a block, if it can be returned to the system.
-fn returnable(size: usize) -> usize {
-    if size < OWN { 0 } else { size }
-}
-
-/// A freed block of a class.
-fn take(class: usize, size: usize) -> Option<*mut u8> {
-    FREED.lock().ok()?.take(class, size)
-}
-
-/// Keeps a block for later, in place of the largest that are kept if they are too many; false if it alone is too large.
-fn give(block: *mut u8, class: usize, size: usize) -> bool {
-    let Ok(mut freed) = FREED.lock() else { return false };
-    while size >= OWN && freed.bytes + size > LIMIT {
-        if size > LIMIT || !freed.shrink() {
-            return false;
-        }
-    }
-    // SAFETY: the owner handed the block back, it is aligned to 64 bytes and holds at least `LARGE`.
-    #[allow(unsafe_code)]
-    unsafe {
-        block.cast::<usize>().write(freed.first[class]);
-    }
-    freed.first[class] = block.expose_provenance();
-    freed.bytes += returnable(size);
-    true
-}
-
 fn count(size: usize) {
     let live = LIVE.fetch_add(size, Ordering::Relaxed) + size;
     PEAK.fetch_max(live, Ordering::Relaxed);
 }
 
-// SAFETY: every block comes from `System` with the layout that `class` gives for a request, is in the hands of one
-// owner or in the list, never both, and is returned to `System` with the same layout. Nothing here allocates or panics.
+// SAFETY: every block is as large as `class` says for a request, and is in the hands of one owner or in the list, never
+// both. Those of `OWN` bytes and more come from `System` and are returned to it with the same layout; smaller ones are
+// never returned. Nothing here allocates or panics.
 #[allow(unsafe_code)]
 unsafe impl GlobalAlloc for Recycling {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -180,7 +112,7 @@ unsafe impl GlobalAlloc for Recycling {
         };
         LIVE.fetch_sub(block.size(), Ordering::Relaxed);
         if !give(at, class, block.size()) {
-            // SAFETY: all smaller ones are kept; it came from `System` with the layout of its class.
+            // SAFETY: `give` keeps all smaller ones; it came from `System` with the layout of its class.
             unsafe { System.dealloc(at, block) }
         }
     }
@@ -208,6 +140,10 @@ unsafe impl GlobalAlloc for Recycling {
 #[allow(unsafe_code)]
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Mutex;
+
+    use super::huge::OWN;
     use super::*;
 
     fn layout(size: usize) -> Layout {
@@ -277,25 +213,25 @@ mod tests {
             blocks.into_iter().for_each(|block| Recycling.dealloc(block, big));
         }
         assert_eq!(live(), before);
-        assert!(FREED.lock().unwrap().bytes <= LIMIT);
+        assert!(freed::freed().bytes <= LIMIT);
     }
 
     #[test]
     fn blocks_that_have_to_make_room_are_the_largest() {
         let _one = ONE_AT_A_TIME.lock();
-        while FREED.lock().unwrap().shrink() {}
+        while freed::freed().shrink() {}
         let (big, other) = (layout(LIMIT / 4), layout(2 * OWN));
         // SAFETY: as above.
         unsafe {
             let blocks: Vec<_> = (0..4).map(|_| Recycling.alloc(big)).collect();
             let at = Recycling.alloc(other);
             blocks.into_iter().for_each(|block| Recycling.dealloc(block, big));
-            assert_eq!(FREED.lock().unwrap().bytes, LIMIT, "the list is full");
+            assert_eq!(freed::freed().bytes, LIMIT, "the list is full");
             Recycling.dealloc(at, other);
             assert_eq!(Recycling.alloc(other), at);
             Recycling.dealloc(at, other);
         }
-        assert!(FREED.lock().unwrap().bytes <= LIMIT);
+        assert!(freed::freed().bytes <= LIMIT);
     }
 
     #[test]
@@ -311,13 +247,15 @@ mod tests {
                 at.write_bytes(i as u8, layout.size());
             }
             for (i, (&at, layout)) in blocks.iter().zip(&layouts).enumerate() {
-                assert!((0..layout.size()).all(|k| at.add(k).read() == i as u8), "block {i}");
+                let ends = [0, layout.size() - 1].map(|k| at.add(k).read());
+                assert_eq!(ends, [i as u8; 2], "block {i}");
             }
-            let kept = FREED.lock().unwrap().bytes;
+            let kept = freed::freed().bytes;
             blocks.iter().zip(&layouts).for_each(|(&at, &layout)| Recycling.dealloc(at, layout));
-            assert_eq!(FREED.lock().unwrap().bytes, kept);
+            assert_eq!(freed::freed().bytes, kept);
             let again: Vec<_> = layouts.iter().map(|&layout| Recycling.alloc(layout)).collect();
-            assert!(again.iter().all(|at| blocks.contains(at)));
+            let set = |list: &[*mut u8]| list.iter().map(|at| at.addr()).collect::<BTreeSet<_>>();
+            assert_eq!(set(&again), set(&blocks));
             again.iter().zip(&layouts).for_each(|(&at, &layout)| Recycling.dealloc(at, layout));
         }
     }

@@ -3,6 +3,7 @@
 //! Work is split over results, never inside one sum, and partial sums over rows belong to fixed blocks and are
 //! added in order. So the number of threads never changes a bit.
 
+mod chunks;
 mod elements;
 mod fork;
 mod questions;
@@ -10,9 +11,8 @@ mod rows;
 
 use ndarray::{Array, ArrayRef, CowArray, Dimension};
 
-pub use elements::{
-    add, copy, for_chunks, for_chunks_of, map_elements, try_map_elements, zeros, zip_elements,
-};
+pub use chunks::{add, for_chunks, for_chunks_of};
+pub use elements::{copy, map_elements, try_map_elements, zeros, zip_elements};
 pub use fork::{for_each, map, map_parts, try_map, try_map_parts};
 pub(crate) use fork::{fork_parts, free_threads};
 pub use questions::{all_backwards, all_finite, map_blocks};

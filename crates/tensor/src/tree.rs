@@ -59,7 +59,12 @@ pub trait Tree<R: Real>: Clone {
 fn fill_with_zeros<R: Real>(arrays: Vec<(String, ArrayViewMutD<R>)>) {
     for (_, mut a) in arrays {
         match a.as_slice_memory_order_mut() {
-            Some(a) => for_chunks(a, 1, |_, a| a.fill(R::of(0.0))),
+            Some(a) => for_chunks(
+                a,
+                1,
+                #[inline(always)]
+                |_, a| a.fill(R::of(0.0)),
+            ),
             None => a.fill(R::of(0.0)),
         }
     }
@@ -71,12 +76,19 @@ fn add_scaled_arrays<R: Real>(
     others: Vec<(String, ArrayViewD<R>)>,
 ) {
     for ((_, mut a), (_, b)) in arrays.into_iter().zip(others) {
+        assert_eq!(a.shape(), b.shape(), "trees of one shape");
         match (a.as_slice_mut(), b.as_slice()) {
-            (Some(a), Some(b)) => for_chunks_of([a], b, 2, |[a], b| {
-                for (a, &b) in a.iter_mut().zip(b) {
-                    *a += scale * b;
-                }
-            }),
+            (Some(a), Some(b)) => for_chunks_of(
+                [a],
+                b,
+                2,
+                #[inline(always)]
+                |[a], b| {
+                    for (a, &b) in a.iter_mut().zip(b) {
+                        *a += scale * b;
+                    }
+                },
+            ),
             _ => a.scaled_add(scale, &b),
         }
     }

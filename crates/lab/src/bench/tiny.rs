@@ -132,13 +132,12 @@ impl<R: Real> Tiny<R> {
     /// # Errors
     /// Those of the layers.
     pub fn forward(&self, input: &TinyInput<R>) -> Result<(R, TinyTape<R>)> {
-        let samples = input.answers.len();
+        let (samples, n) = (input.answers.len(), self.place.nrows());
         let (patches, patch) = self.patch.forward(&input.pixels)?;
         let words = self.word.forward(&input.words)?;
         let x = self.assemble(samples, &patches, &words);
-        let rows = Ragged::even(samples, self.place.nrows());
-        let (z, encoder) = self.encoder.forward(&x, &rows, &Mask::None)?;
-        let (scores, head) = self.head.forward(&z.slice(s![..;self.place.nrows(), ..]))?;
+        let (z, encoder) = self.encoder.forward(&x, &Ragged::even(samples, n), &Mask::None)?;
+        let (scores, head) = self.head.forward(&z.slice(s![..;n, ..]))?;
         let (loss, dscores) = mean_cross_entropy(&scores, &input.answers)?;
         Ok((loss, TinyTape { patch, encoder, head, dscores }))
     }
@@ -174,10 +173,10 @@ impl<R: Real> Tiny<R> {
 
     /// The other way for gradients: those of patches and words, and those of `[CLS]` and of the places added to `self`.
     fn take_apart(&mut self, samples: usize, words: usize, dx: &ArrayRef2<R>) -> (Array2<R>, Array2<R>) {
-        let n = self.place.nrows();
-        let (p, d) = (n - 1 - words, dx.ncols());
-        let (mut dpatches, mut dwords) =
-            (Array2::zeros((samples * p, d)), Array2::zeros((samples * words, d)));
+        let (n, d) = self.place.dim();
+        let zeros = |rows| Array2::zeros((samples * rows, d));
+        let p = n - 1 - words;
+        let (mut dpatches, mut dwords) = (zeros(p), zeros(words));
         for (b, dx) in dx.axis_chunks_iter(Axis(0), n).enumerate() {
             self.place += &dx;
             self.class += &dx.slice(s![..1, ..]);
@@ -206,11 +205,10 @@ pub fn tiny(list: &mut Vec<Case>) {
     let make = || {
         let mut random = Random::seed(1);
         let model = Tiny::<f32>::new(&CONFIG, &mut random).expect("heads that divide the width");
-        let groups = (0..CONFIG.groups).map(|_| TinyInput::draw(&CONFIG, &mut random)).collect();
-        (model, groups)
+        (model, (0..CONFIG.groups).map(|_| TinyInput::draw(&CONFIG, &mut random)).collect())
     };
     let passes = Passes {
-        forward: |model: &Tiny<f32>, input: &Vec<TinyInput<f32>>| {
+        forward: |model: &Tiny<f32>, input: &Vec<_>| {
             groups::forward(input.len(), |g| model.forward(&input[g]))
         },
         backward: |model, input, tapes, grad| {

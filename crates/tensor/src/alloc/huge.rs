@@ -3,7 +3,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// Blocks of this size and more have pages of their own, and can be returned to the system.
 pub(super) const OWN: usize = 1 << 22;
@@ -28,7 +28,7 @@ static REST: Mutex<Rest> = Mutex::new(Rest { at: ptr::null_mut(), bytes: 0 });
 
 /// A new block, null if there is no memory.
 pub(super) fn fresh(block: Layout) -> *mut u8 {
-    if block.size() >= OWN { whole(block) } else { cut(block.size()) }
+    if block.size() >= OWN { whole(block) } else { cut(block) }
 }
 
 /// A block from the system.
@@ -43,12 +43,12 @@ fn whole(block: Layout) -> *mut u8 {
 }
 
 /// A block from what is left of a chunk, or from a new one. Sizes of blocks are multiples of 64, and so are addresses.
-fn cut(size: usize) -> *mut u8 {
-    let Ok(mut rest) = REST.lock() else { return ptr::null_mut() };
+fn cut(block: Layout) -> *mut u8 {
+    let (size, mut rest) = (block.size(), REST.lock().unwrap_or_else(PoisonError::into_inner));
     if rest.bytes < size {
         let at = whole(CHUNK);
         if at.is_null() {
-            return at;
+            return whole(block);
         }
         *rest = Rest { at, bytes: CHUNK.size() };
     }

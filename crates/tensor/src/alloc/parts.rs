@@ -15,9 +15,15 @@ impl<'a, R: Real> Part<'a, R> {
     /// The part, set to zero.
     #[inline(always)]
     pub fn zeros(self) -> &'a mut [R] {
+        self.fill(R::of(0.0))
+    }
+
+    /// Writes `x` to every place.
+    #[inline(always)]
+    pub fn fill(self, x: R) -> &'a mut [R] {
         self.write(
             #[inline(always)]
-            |_| R::of(0.0),
+            |_| x,
         )
     }
 

@@ -135,7 +135,8 @@ pub fn global_avg_pool<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Result<Arra
         pixels,
         #[inline(always)]
         |i, y| {
-            y.write(|_| sum(&numbers[i * pixels..][..pixels]) / R::of(pixels as f64));
+            let mean = sum(&numbers[i * pixels..][..pixels]) / R::of(pixels as f64);
+            y.fill(mean);
         },
     );
     if all_finite(&y) {
@@ -163,7 +164,8 @@ pub fn global_avg_pool_backward<R: Real, D: Dimension>(x: &ArrayRef<R, D>, dy: &
         1,
         #[inline(always)]
         |i, dx| {
-            dx.write(|_| dy[i] / R::of(pixels as f64));
+            let share = dy[i] / R::of(pixels as f64);
+            dx.fill(share);
         },
     )
 }

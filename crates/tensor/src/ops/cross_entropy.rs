@@ -74,14 +74,11 @@ pub fn cross_entropy<R: Real>(
             let z = &rows[i * k..(i + 1) * k];
             // A single -∞ would not show in the sum, nor anything in a row that is not read.
             let finite = z.iter().fold(true, |finite, z| finite & z.is_finite());
-            sum.write(
-                #[inline(always)]
-                |_| match (finite, labels[i]) {
-                    (false, _) => R::of(f64::NAN),
-                    (true, Some(_)) => log_sum_exp_row(z),
-                    (true, None) => R::of(0.0),
-                },
-            );
+            sum.fill(match (finite, labels[i]) {
+                (false, _) => R::of(f64::NAN),
+                (true, Some(_)) => log_sum_exp_row(z),
+                (true, None) => R::of(0.0),
+            });
         },
     );
     let losses: Vec<R> = (labels.iter().enumerate())

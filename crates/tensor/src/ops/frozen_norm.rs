@@ -2,6 +2,7 @@
 
 use ndarray::{Array, Array1, ArrayRef, ArrayRef1, Dimension};
 
+use crate::alloc::Part;
 use crate::ops::sum::{sum, sum_of_2};
 use crate::parallel::{all_finite, contiguous, elements, map, new_rows};
 use crate::simd::vectorize;
@@ -75,13 +76,8 @@ pub fn frozen_norm<R: Real, D: Dimension>(
         3,
         #[inline(always)]
         |i, y| {
-            let (channel, x) = (i % c, &x_flat[i * pixels..][..y.len()]);
-            let (mean, rstd) = (statistics.mean[channel], rstd[channel]);
-            let (gamma, beta) = (gamma[channel], beta[channel]);
-            y.write(
-                #[inline(always)]
-                |j| gamma * ((x[j] - mean) * rstd) + beta,
-            );
+            let (k, x) = (i % c, &x_flat[i * pixels..][..y.len()]);
+            normalize(x, [statistics.mean[k], rstd[k], gamma[k], beta[k]], y);
         },
     );
     if !all_finite(&y) {
@@ -92,6 +88,15 @@ pub fn frozen_norm<R: Real, D: Dimension>(
         return Err(Error::NonFinite { at: "frozen_norm: y" });
     }
     Ok(y)
+}
+
+/// The numbers of a channel of a sample, normalized, scaled and shifted.
+#[inline(always)]
+fn normalize<R: Real>(x: &[R], [mean, rstd, gamma, beta]: [R; 4], y: Part<R>) {
+    y.write(
+        #[inline(always)]
+        |j| gamma * ((x[j] - mean) * rstd) + beta,
+    );
 }
 
 /// Numbers of a channel of a sample.

@@ -2,6 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayRef2};
 
+use crate::alloc::Part;
 use crate::ops::sum::{dot, sum_of};
 use crate::parallel::{contiguous, elements, new_rows};
 use crate::{Error, Real, Result, check_finite, check_not_empty, check_setting, tree};
@@ -59,10 +60,7 @@ pub fn l2_normalize<R: Real>(x: &ArrayRef2<R>, eps: Option<f64>) -> Result<(Arra
         COST * d,
         #[inline(always)]
         |i, norm| {
-            norm.write(
-                #[inline(always)]
-                |_| length(&rows[i * d..(i + 1) * d]),
-            );
+            norm.fill(length(&rows[i * d..(i + 1) * d]));
         },
     );
     let u = new_rows(
@@ -72,11 +70,7 @@ pub fn l2_normalize<R: Real>(x: &ArrayRef2<R>, eps: Option<f64>) -> Result<(Arra
         #[inline(always)]
         |i, u| {
             let divisor = eps.map_or(norms[i], |eps| norms[i].max(R::of(eps)));
-            let x = &rows[i * d..][..u.len()];
-            u.write(
-                #[inline(always)]
-                |j| x[j] / divisor,
-            );
+            divide(&rows[i * d..][..u.len()], divisor, u);
         },
     );
     let fine = |&norm: &R| norm.is_finite() && (eps.is_some() || norm > R::of(0.0));
@@ -85,6 +79,15 @@ pub fn l2_normalize<R: Real>(x: &ArrayRef2<R>, eps: Option<f64>) -> Result<(Arra
         return Err(Error::NonFinite { at: "l2_normalize: length of a row of x" });
     }
     Ok((u.clone(), L2NormalizeTape { u, norms, eps }))
+}
+
+/// `x / divisor`
+#[inline(always)]
+fn divide<R: Real>(x: &[R], divisor: R, u: Part<R>) {
+    u.write(
+        #[inline(always)]
+        |j| x[j] / divisor,
+    );
 }
 
 /// `|x|`
@@ -132,12 +135,7 @@ pub fn l2_normalize_backward<R: Real>(tape: &L2NormalizeTape<R>, du: &ArrayRef2<
         |i, dx| {
             let (u, du, norm) = (&u[i * d..][..dx.len()], &du[i * d..][..dx.len()], tape.norms[i]);
             match tape.eps {
-                Some(eps) if norm < R::of(eps) => {
-                    dx.write(
-                        #[inline(always)]
-                        |j| du[j] / R::of(eps),
-                    );
-                }
+                Some(eps) if norm < R::of(eps) => divide(du, R::of(eps), dx),
                 _ => {
                     let along = dot(u, du);
                     dx.write(

@@ -66,8 +66,8 @@ pub fn layer_norm<R: Real>(
         |i, [y, mean, rstd]| {
             let x = &rows[i * d..][..y.len()];
             let (m, s) = moments(x, eps);
-            mean.write(|_| m);
-            rstd.write(|_| s);
+            mean.fill(m);
+            rstd.fill(s);
             let (gamma, beta) = (&gamma[..y.len()], &beta[..y.len()]);
             y.write(
                 #[inline(always)]

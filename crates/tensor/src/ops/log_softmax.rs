@@ -36,10 +36,7 @@ pub fn log_sum_exp<R: Real, D: Dimension>(z: &ArrayRef<R, D>) -> Result<Array1<R
         COST * width,
         #[inline(always)]
         |i, sum| {
-            sum.write(
-                #[inline(always)]
-                |_| log_sum_exp_row(&z[i * width..(i + 1) * width]),
-            );
+            sum.fill(log_sum_exp_row(&z[i * width..(i + 1) * width]));
         },
     );
     match sums.iter().position(|s: &R| !s.is_finite()) {

@@ -115,7 +115,7 @@ unsafe fn product<R: Real>(
 }
 
 /// Rows or columns of a result that a thread computes: a part of `size`, or all of it where a fork costs more.
-/// Rows are cut between the tiles of every kernel, columns between lines of the cache.
+/// Rows are cut between tiles of 6 and of 12 rows, columns between lines of the cache.
 fn lines_of_a_part(size: usize, by_rows: bool, work: usize) -> usize {
     let threads = free_threads();
     let unit = if by_rows { 12 } else { 16 };

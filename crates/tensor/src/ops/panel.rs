@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
-/// Single-precision numbers in a line of the cache.
-const CACHE_LINE: usize = 16;
+/// Bytes in a line of the cache.
+const CACHE_LINE: usize = 64;
 
 /// A matrix in memory: where it begins, and the distances between its rows and between its columns.
 #[derive(Clone, Copy)]
@@ -103,7 +103,7 @@ unsafe fn pack_four<T: Copy>(lines: Matrix<*const T>, depth: usize, width: usize
         let mut k = 0;
         // A square of four by four, turned in registers.
         while lines.column == 1 && k + 4 <= depth {
-            if k % CACHE_LINE == 0 {
+            if k % (CACHE_LINE / size_of::<T>()) == 0 {
                 for line in next {
                     _mm_prefetch::<_MM_HINT_T0>(line.wrapping_add(k).cast());
                 }

@@ -1,6 +1,7 @@
 //! What stays in registers while the inner index of a product runs.
 
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+use std::hint::black_box;
 
 use super::panel::Matrix;
 use super::register::Register;
@@ -54,13 +55,7 @@ pub(super) unsafe fn tile<V: Register, const M: usize, const W: usize>(
         }
         let zero = V::set(std::mem::zeroed());
         let mut sums = [[zero; W]; M];
-        let mut rows = [a.at; M];
-        for (i, row) in rows.iter_mut().enumerate() {
-            *row = a.at.offset(i as isize * a.row);
-        }
-        // Unknown to the compiler: it would compute each address from the one before, a chain of additions that takes
-        // longer than the products.
-        let rows = std::hint::black_box(rows);
+        let rows = rows_of::<V::Number, M>(a);
         for k in 0..depth {
             let mut column = [zero; W];
             for (w, column) in column.iter_mut().enumerate() {
@@ -80,6 +75,22 @@ pub(super) unsafe fn tile<V: Register, const M: usize, const W: usize>(
             store(sums, c.offset(i as isize * row), columns, held);
         }
     }
+}
+
+/// The addresses of the rows of a tile. The compiler must not know how they were made: it would compute each from the one
+/// before, a chain of additions that takes longer than the products.
+///
+/// # Safety
+/// `a` has `M` rows.
+#[allow(unsafe_code)]
+#[inline(always)]
+unsafe fn rows_of<T, const M: usize>(a: Matrix<*const T>) -> [*const T; M] {
+    let mut rows = [a.at; M];
+    for (i, row) in rows.iter_mut().enumerate() {
+        // SAFETY: the caller's promise.
+        *row = unsafe { a.part(i, 0).at };
+    }
+    black_box(rows)
 }
 
 /// Stores a row of a tile, added to what is held.

@@ -1,10 +1,10 @@
-//! Loops over elements, in chunks.
+//! New arrays, element by element.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::{Array, ArrayRef, Dimension};
 
-use super::fork::{each_part, new_blocks, piece, worth_a_fork};
+use super::fork::{new_blocks, piece, worth_a_fork};
 use super::{contiguous, elements};
 use crate::alloc::Part;
 use crate::simd::vectorize;
@@ -14,7 +14,7 @@ use crate::{Error, Real, Result};
 const CHUNK: usize = 1 << 12;
 
 /// Elements of a piece of work out of `size` elements of `cost` operations each.
-fn chunk(size: usize, cost: usize) -> usize {
+pub(super) fn chunk(size: usize, cost: usize) -> usize {
     CHUNK * piece(size.saturating_mul(cost)).div_ceil(CHUNK * cost)
 }
 
@@ -53,30 +53,14 @@ pub fn copy<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Array<R, D> {
 
 /// Zeros.
 pub fn zeros<R: Real, D: Dimension>(shape: D) -> Array<R, D> {
-    new_elements(shape, 1, |_, part| {
-        part.zeros();
-    })
-}
-
-/// `a + b`, in the memory of `a`.
-pub fn add<R: Real, D: Dimension>(mut a: Array<R, D>, b: &ArrayRef<R, D>) -> Array<R, D> {
-    match (a.as_slice_mut(), b.as_slice()) {
-        (Some(a), Some(b)) if a.len() == b.len() => {
-            for_chunks_of(
-                [a],
-                b,
-                2,
-                #[inline(always)]
-                |[a], b| {
-                    for (a, &b) in a.iter_mut().zip(b) {
-                        *a += b;
-                    }
-                },
-            );
-        }
-        _ => a.zip_mut_with(b, |a, &b| *a += b),
-    }
-    a
+    new_elements(
+        shape,
+        1,
+        #[inline(always)]
+        |_, part| {
+            part.zeros();
+        },
+    )
 }
 
 /// [`map_elements`] that refuses NaN and infinities in `x`.
@@ -151,46 +135,4 @@ fn new_elements<R: Real, D: Dimension>(
     };
     let [list] = new_blocks([size], [block], worth_a_fork(size, cost), &run);
     Array::from_shape_vec(shape, list).expect("the elements of the shape")
-}
-
-/// `f(first, chunk)` for consecutive chunks of `out`, where `first` is the index of the first element of a chunk.
-pub fn for_chunks<R: Real>(out: &mut [R], cost: usize, f: impl Fn(usize, &mut [R]) + Send + Sync) {
-    let chunk = chunk(out.len(), cost);
-    let run = |c: usize, part: &mut [R]| {
-        vectorize::<R, _>(
-            #[inline(always)]
-            || f(c * chunk, part),
-        );
-    };
-    let forked = worth_a_fork(out.len(), cost);
-    each_part(out.chunks_mut(chunk).collect(), forked, &run);
-}
-
-/// `f(parts, x)` for consecutive chunks of several arrays of one length, written to, and of `x`, read.
-pub fn for_chunks_of<R: Real, const N: usize>(
-    out: [&mut [R]; N],
-    x: &[R],
-    cost: usize,
-    f: impl Fn([&mut [R]; N], &[R]) + Send + Sync,
-) {
-    let run = |_: usize, (parts, x): ([&mut [R]; N], &[R])| {
-        vectorize::<R, _>(
-            #[inline(always)]
-            || f(parts, x),
-        );
-    };
-    each_part(chunks_of(out, x, chunk(x.len(), cost)), worth_a_fork(x.len(), cost), &run);
-}
-
-/// Chunks of several arrays of one length at the same places.
-fn chunks_of<'a, R, const N: usize>(
-    out: [&'a mut [R]; N],
-    x: &'a [R],
-    chunk: usize,
-) -> Vec<([&'a mut [R]; N], &'a [R])> {
-    let mut rest = out.map(|out| {
-        assert_eq!(out.len(), x.len(), "arrays of one length");
-        out.chunks_mut(chunk)
-    });
-    x.chunks(chunk).map(|x| (rest.each_mut().map(|rest| rest.next().expect("as many chunks")), x)).collect()
 }

@@ -11,10 +11,10 @@ use crate::{Real, Result};
 /// Elementary operations below which a fork costs more than it gains (about 50 µs on one core).
 pub(super) const GRAIN: usize = 1 << 18;
 
-/// Elementary operations of a piece of work out of `total`: enough that handing it over costs little beside it, and 16
-/// pieces or more where there is that much.
+/// Elementary operations of a piece of work out of `total`: enough that handing it over costs little beside it, and few
+/// enough that every thread gets several pieces.
 pub(super) fn piece(total: usize) -> usize {
-    (total / 16).clamp(GRAIN / 4, 4 * GRAIN)
+    (total / (8 * free_threads()).max(16)).clamp(GRAIN / 4, 4 * GRAIN)
 }
 
 thread_local! {

@@ -164,3 +164,28 @@ fn block_rows(rows: usize, cost_of_row: usize) -> usize {
         .div_ceil(cost_of_row.max(1))
         .clamp(1, rows.div_ceil(free_threads()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_any_width_make_up_the_array() {
+        for (n, width) in [(0, 3), (1, 1), (5, 7), (3000, 40)] {
+            let y = new_rows((n, width), width, 5, |i, row| {
+                row.write(|j| (i * width + j) as f64);
+            });
+            assert!(y.iter().enumerate().all(|(k, &y)| y == k as f64), "{n} rows of {width}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "every part is set")]
+    fn a_row_that_is_not_written_is_noticed() {
+        new_rows::<f64, _>((3, 2), 2, 1, |i, row| {
+            if i != 1 {
+                row.zeros();
+            }
+        });
+    }
+}
