@@ -3,7 +3,7 @@
 use mmt_tensor::ops::stored;
 use mmt_tensor::parallel::copy;
 use mmt_tensor::{Error, Ragged, Real, Result, check_not_empty, check_shape, parallel, tree};
-use ndarray::{Array1, Array2, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, Ix2, s};
+use ndarray::{Array1, Array2, ArrayRef2, ArrayView2, ArrayViewMut2, Axis, s};
 
 use crate::attention::{attend, attend_backward};
 use crate::flash_attention::{flash_backward, flash_forward, flash_tile};
@@ -99,7 +99,7 @@ impl Heads {
     ) -> Result<(Array2<R>, HeadsTape<R>)> {
         self.check(&q, &k, &v, rows, context_rows)?;
         let visible = mask.of_samples::<R>(rows, context_rows)?;
-        let mut o = parallel::zeros(Ix2(q.nrows(), v.ncols()));
+        let mut o = parallel::zeros((q.nrows(), v.ncols()));
         let (mut p, mut log_sums) = (vec![], vec![]);
         match self.kind {
             AttentionKind::Plain => {

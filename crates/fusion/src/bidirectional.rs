@@ -2,6 +2,7 @@
 
 use mmt_blocks::{Ffn, FfnTape, LayerNorm, LayerNormTape, Mask};
 use mmt_tensor::ops::stored;
+use mmt_tensor::parallel::add;
 use mmt_tensor::{Ragged, Real, Result, tree};
 use ndarray::{Array2, ArrayRef2};
 
@@ -87,8 +88,8 @@ impl<R: Real> Bidirectional<R> {
         let (h_a, norm_a) = self.a.norm_1.forward(a)?;
         let (h_b, norm_b) = self.b.norm_1.forward(b)?;
         let ((y_a, y_b), attn) = self.attn.forward_rows((&h_a, rows_a), (&h_b, rows_b), masks)?;
-        let (z_a, tape_a) = self.a.feed_forward(stored(y_a + a), norm_a)?;
-        let (z_b, tape_b) = self.b.feed_forward(stored(y_b + b), norm_b)?;
+        let (z_a, tape_a) = self.a.feed_forward(stored(add(y_a, a)), norm_a)?;
+        let (z_b, tape_b) = self.b.feed_forward(stored(add(y_b, b)), norm_b)?;
         Ok(((z_a, z_b), BidirectionalTape { a: tape_a, b: tape_b, attn }))
     }
 
@@ -104,7 +105,7 @@ impl<R: Real> Bidirectional<R> {
         let (dh_a, dh_b) = self.attn.backward(&tape.attn, (&du_a, &du_b), &mut grad.attn);
         let da = self.a.norm_1.backward(&tape.a.norm_1, &dh_a, &mut grad.a.norm_1);
         let db = self.b.norm_1.backward(&tape.b.norm_1, &dh_b, &mut grad.b.norm_1);
-        (du_a + da, du_b + db)
+        (add(du_a, &da), add(du_b, &db))
     }
 }
 
@@ -117,7 +118,7 @@ impl<R: Real> BidirectionalStream<R> {
     ) -> Result<(Array2<R>, BidirectionalStreamTape<R>)> {
         let (h, norm_2) = self.norm_2.forward(&u)?;
         let (f, ffn) = self.ffn.forward(&h)?;
-        Ok((stored(u + f), BidirectionalStreamTape { norm_1, norm_2, ffn }))
+        Ok((stored(add(u, &f)), BidirectionalStreamTape { norm_1, norm_2, ffn }))
     }
 
     fn feed_forward_backward(
@@ -127,6 +128,6 @@ impl<R: Real> BidirectionalStream<R> {
         grad: &mut Self,
     ) -> Array2<R> {
         let dh = self.ffn.backward(&tape.ffn, dz, &mut grad.ffn);
-        self.norm_2.backward(&tape.norm_2, &dh, &mut grad.norm_2) + dz
+        add(self.norm_2.backward(&tape.norm_2, &dh, &mut grad.norm_2), dz)
     }
 }

@@ -2,6 +2,7 @@
 
 use mmt_blocks::{Mask, MultiHead, MultiHeadTape};
 use mmt_tensor::ops::stored;
+use mmt_tensor::parallel::add;
 use mmt_tensor::{Ragged, Random, Real, Result, tree};
 use ndarray::{Array2, ArrayRef2};
 
@@ -45,7 +46,7 @@ impl<R: Real> ResidualAttention<R> {
         mask: &Mask,
     ) -> Result<(Array2<R>, MultiHeadTape<R>)> {
         let (a, tape) = self.attn.forward(x, context, rows, context_rows, mask)?;
-        Ok((stored(a + x), tape))
+        Ok((stored(add(a, x)), tape))
     }
 
     /// `dz: [n, d]` → `x̄: [n, d]` and the gradient of the context: `[m, d_y]`
@@ -56,6 +57,6 @@ impl<R: Real> ResidualAttention<R> {
         grad: &mut Self,
     ) -> (Array2<R>, Array2<R>) {
         let (dx, dcontext) = self.attn.backward(tape, dz, &mut grad.attn);
-        (dx + dz, dcontext)
+        (add(dx, dz), dcontext)
     }
 }

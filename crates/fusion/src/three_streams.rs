@@ -2,6 +2,7 @@
 
 use mmt_blocks::{Ffn, FfnTape, Heads, HeadsTape, LayerNorm, LayerNormTape, Linear, LinearTape, Mask};
 use mmt_tensor::ops::stored;
+use mmt_tensor::parallel::add;
 use mmt_tensor::{Ragged, Real, Result, tree};
 use ndarray::Array2;
 
@@ -101,9 +102,9 @@ impl<R: Real> ThreeStreams<R> {
             let (keys, values) = ((&*k[i].0, &*k[j].0), (&*v[i].0, &*v[j].0));
             let (o, heads) = paired_attention(&q[m].0, keys, values, &self.heads, rows, &Mask::None)?;
             let (y, w_o) = stream.w_o.forward_owned(o)?;
-            let (u, norm_1) = stream.norm_1.forward(&stored(y + x[m]))?;
+            let (u, norm_1) = stream.norm_1.forward(&stored(add(y, x[m])))?;
             let (f, ffn) = stream.ffn.forward(&u)?;
-            let (z_m, norm_2) = stream.norm_2.forward(&stored(f + u))?;
+            let (z_m, norm_2) = stream.norm_2.forward(&stored(add(f, &u)))?;
             z.push(z_m);
             let (w_q, w_k, w_v) = (q[m].1.clone(), k[m].1.clone(), v[m].1.clone());
             tapes.push(ThreeStreamsStreamTape { w_q, w_k, w_v, heads, w_o, norm_1, ffn, norm_2 });
@@ -126,7 +127,7 @@ impl<R: Real> ThreeStreams<R> {
         for (m, [i, j]) in OTHERS.into_iter().enumerate() {
             let (stream, grad, own) = (streams[m], &mut *grads[m], &tape.streams[m]);
             let ds = stream.norm_2.backward(&own.norm_2, dz[m], &mut grad.norm_2);
-            let du = stream.ffn.backward(&own.ffn, &ds, &mut grad.ffn) + ds;
+            let du = add(stream.ffn.backward(&own.ffn, &ds, &mut grad.ffn), &ds);
             let dt = stream.norm_1.backward(&own.norm_1, &du, &mut grad.norm_1);
             let d_o = stream.w_o.backward(&own.w_o, &dt, &mut grad.w_o);
             let (dq, keys, values) =
@@ -135,7 +136,7 @@ impl<R: Real> ThreeStreams<R> {
             dk[j] += &keys.1;
             dv[i] += &values.0;
             dv[j] += &values.1;
-            dx.push(dt + stream.w_q.backward(&own.w_q, &dq, &mut grad.w_q));
+            dx.push(add(dt, &stream.w_q.backward(&own.w_q, &dq, &mut grad.w_q)));
         }
         for (m, dx) in dx.iter_mut().enumerate() {
             let (stream, grad, own) = (streams[m], &mut *grads[m], &tape.streams[m]);

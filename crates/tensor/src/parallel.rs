@@ -11,6 +11,7 @@ mod rows;
 
 use ndarray::{Array, ArrayRef, CowArray, Dimension};
 
+pub(crate) use chunks::zip_in_place;
 pub use chunks::{add, for_chunks, for_chunks_of};
 pub use elements::{copy, map_elements, try_map_elements, zeros, zip_elements};
 pub use fork::{for_each, map, map_parts, try_map, try_map_parts};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::{Array, ArrayViewD, ArrayViewMutD, Dimension};
 
 use crate::Real;
-use crate::parallel::{for_chunks, for_chunks_of};
+use crate::parallel::{for_chunks, zip_in_place};
 
 /// A tree of named arrays: a module, a tape, a single array, a list or a tuple of those.
 ///
@@ -44,6 +44,9 @@ pub trait Tree<R: Real>: Clone {
     }
 
     /// `self += scale · other`.
+    ///
+    /// # Panics
+    /// If arrays at the same place have different shapes.
     fn add_scaled(&mut self, scale: R, other: &Self) {
         add_scaled_arrays(self.arrays_mut(), scale, other.arrays());
     }
@@ -76,21 +79,12 @@ fn add_scaled_arrays<R: Real>(
     others: Vec<(String, ArrayViewD<R>)>,
 ) {
     for ((_, mut a), (_, b)) in arrays.into_iter().zip(others) {
-        assert_eq!(a.shape(), b.shape(), "trees of one shape");
-        match (a.as_slice_mut(), b.as_slice()) {
-            (Some(a), Some(b)) => for_chunks_of(
-                [a],
-                b,
-                2,
-                #[inline(always)]
-                |[a], b| {
-                    for (a, &b) in a.iter_mut().zip(b) {
-                        *a += scale * b;
-                    }
-                },
-            ),
-            _ => a.scaled_add(scale, &b),
-        }
+        zip_in_place(
+            &mut a,
+            &b,
+            #[inline(always)]
+            |a, b| a + scale * b,
+        );
     }
 }
 

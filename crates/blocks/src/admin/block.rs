@@ -1,5 +1,6 @@
 //! The Post-LN block with weighted shortcuts.
 
+use mmt_tensor::parallel::add;
 use mmt_tensor::{Ragged, Random, Real, Result, tree};
 use ndarray::{Array2, ArrayRef2};
 
@@ -80,9 +81,9 @@ impl<R: Real> AdminBlock<R> {
     /// Attention reads `x` twice, as queries and as keys with values, and both gradients add as well.
     pub fn backward(&self, tape: &AdminBlockTape<R>, dy: &ArrayRef2<R>, grad: &mut Self) -> Array2<R> {
         let (du, df) = self.shortcut_2.backward(&tape.shortcut_2, dy, &mut grad.shortcut_2);
-        let du = du + self.ffn.backward(&tape.ffn, &df, &mut grad.ffn);
+        let du = add(du, &self.ffn.backward(&tape.ffn, &df, &mut grad.ffn));
         let (dx, da) = self.shortcut_1.backward(&tape.shortcut_1, &du, &mut grad.shortcut_1);
         let (dx_q, dx_kv) = self.attn.backward(&tape.attn, &da, &mut grad.attn);
-        dx + dx_q + dx_kv
+        add(add(dx, &dx_q), &dx_kv)
     }
 }

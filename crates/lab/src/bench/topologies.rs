@@ -23,7 +23,7 @@ pub fn topologies(list: &mut Vec<Case>) {
         let page = EarlyConcat { joint };
         let (mut grad, Batch { a, t, layouts, dz }) = (page.zeros_like(), batch());
         job(move || {
-            clear(&mut grad);
+            grad.set_to_zero();
             let (_, tape) =
                 page.forward((&a, &layouts[0]), (&t, &layouts[1]), &Mask::None).expect("finite tokens");
             page.backward(&tape, &dz, &mut grad)
@@ -37,7 +37,7 @@ pub fn topologies(list: &mut Vec<Case>) {
         let (mut grad, Batch { a, t, layouts, dz }) = (page.zeros_like(), batch());
         let masks = (&Mask::None, &Mask::None, &Mask::None);
         job(move || {
-            clear(&mut grad);
+            grad.set_to_zero();
             let (_, tape) = page.forward((&a, &layouts[0]), (&t, &layouts[1]), masks).expect("finite tokens");
             page.backward(&tape, &dz, &mut grad)
         })
@@ -76,14 +76,10 @@ fn algebra(text: &str) -> super::Job {
     let x = [("a", a), ("t", t)].map(|(m, x)| (m.to_string(), x)).into();
     let (mut grad, dy) = (program.zeros_like(), [dz]);
     job(move || {
-        clear(&mut grad);
+        grad.set_to_zero();
         let (_, tape) = program.forward(&x, &inputs).expect("finite tokens");
         program.backward(&tape, &dy, &mut grad)
     })
-}
-
-fn clear<T: Tree<f32>>(grad: &mut T) {
-    grad.set_to_zero();
 }
 
 fn stream(part: &Part<f32>) -> Stream<f32> {

@@ -97,7 +97,7 @@ unsafe fn pack_four<T: Copy>(lines: Matrix<*const T>, depth: usize, width: usize
     unsafe {
         let [mut four, mut next] = [[lines.at; 4]; 2];
         for i in 0..4 {
-            four[i] = lines.at.wrapping_offset(i as isize * lines.row);
+            four[i] = lines.part(i, 0).at;
             next[i] = lines.at.wrapping_offset((4 + i as isize) * lines.row);
         }
         let mut k = 0;

@@ -7,29 +7,44 @@ use super::fork::{each_part, worth_a_fork};
 use crate::Real;
 use crate::simd::vectorize;
 
-/// `a + b`, in the memory of `a`.
+/// `a + b`, in the memory of `a`: `[..]` → `[..]`
 ///
 /// # Panics
 /// If the shapes differ.
 pub fn add<R: Real, D: Dimension>(mut a: Array<R, D>, b: &ArrayRef<R, D>) -> Array<R, D> {
-    assert_eq!(a.shape(), b.shape(), "terms of one shape");
-    match (a.as_slice_mut(), b.as_slice()) {
-        (Some(a), Some(b)) => {
-            for_chunks_of(
-                [a],
-                b,
-                2,
-                #[inline(always)]
-                |[a], b| {
-                    for (a, &b) in a.iter_mut().zip(b) {
-                        *a += b;
-                    }
-                },
-            );
-        }
-        _ => a.zip_mut_with(b, |a, &b| *a += b),
-    }
+    zip_in_place(
+        &mut a,
+        b,
+        #[inline(always)]
+        |a, b| a + b,
+    );
     a
+}
+
+/// `a = f(a, b)` element by element.
+///
+/// # Panics
+/// If the shapes differ.
+pub(crate) fn zip_in_place<R: Real, D: Dimension>(
+    a: &mut ArrayRef<R, D>,
+    b: &ArrayRef<R, D>,
+    f: impl Fn(R, R) -> R + Send + Sync,
+) {
+    assert_eq!(a.shape(), b.shape(), "arrays of one shape");
+    match (a.as_slice_mut(), b.as_slice()) {
+        (Some(a), Some(b)) => for_chunks_of(
+            [a],
+            b,
+            2,
+            #[inline(always)]
+            |[a], b| {
+                for (a, &b) in a.iter_mut().zip(b) {
+                    *a = f(*a, b);
+                }
+            },
+        ),
+        _ => a.zip_mut_with(b, |a, &b| *a = f(*a, b)),
+    }
 }
 
 /// `f(first, chunk)` for consecutive chunks of `out`, where `first` is the index of the first element of a chunk.
@@ -76,7 +91,7 @@ fn chunks_of<'a, R, const N: usize>(
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, Ix2};
+    use ndarray::Array2;
 
     use super::*;
     use crate::{Random, Tree, parallel};
@@ -97,7 +112,7 @@ mod tests {
             on_threads(|| {
                 assert_eq!(add(a.clone(), &b), &a + &b);
                 assert_eq!(add(a.clone().reversed_axes(), &b.t()), (&a + &b).reversed_axes());
-                assert_eq!(parallel::zeros::<f64, _>(Ix2(n, d)), Array2::zeros((n, d)));
+                assert_eq!(parallel::zeros::<f64, _>((n, d)), Array2::zeros((n, d)));
                 let mut sum = a.clone();
                 sum.add_scaled(0.5, &b);
                 assert_eq!(sum, &a + 0.5 * &b);
@@ -107,13 +122,13 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "terms of one shape")]
+    #[should_panic(expected = "arrays of one shape")]
     fn terms_of_other_shapes_are_refused() {
         add(Array2::<f64>::zeros((2, 3)), &Array2::zeros((3, 2)));
     }
 
     #[test]
-    #[should_panic(expected = "trees of one shape")]
+    #[should_panic(expected = "arrays of one shape")]
     fn trees_of_other_shapes_are_refused() {
         Array2::<f64>::zeros((2, 3)).add_scaled(1.0, &Array2::zeros((3, 2)));
     }

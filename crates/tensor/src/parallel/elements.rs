@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ndarray::{Array, ArrayRef, Dimension};
+use ndarray::{Array, ArrayRef, Dimension, IntoDimension};
 
 use super::fork::{new_blocks, piece, worth_a_fork};
 use super::{contiguous, elements};
@@ -15,7 +15,7 @@ const CHUNK: usize = 1 << 12;
 
 /// Elements of a piece of work out of `size` elements of `cost` operations each.
 pub(super) fn chunk(size: usize, cost: usize) -> usize {
-    CHUNK * piece(size.saturating_mul(cost)).div_ceil(CHUNK * cost)
+    piece(size, cost).next_multiple_of(CHUNK)
 }
 
 /// `y = f(x)` element by element.
@@ -51,10 +51,10 @@ pub fn copy<R: Real, D: Dimension>(x: &ArrayRef<R, D>) -> Array<R, D> {
     )
 }
 
-/// Zeros.
-pub fn zeros<R: Real, D: Dimension>(shape: D) -> Array<R, D> {
+/// Zeros of `shape`.
+pub fn zeros<R: Real, S: IntoDimension>(shape: S) -> Array<R, S::Dim> {
     new_elements(
-        shape,
+        shape.into_dimension(),
         1,
         #[inline(always)]
         |_, part| {

@@ -11,10 +11,11 @@ use crate::{Real, Result};
 /// Elementary operations below which a fork costs more than it gains (about 50 µs on one core).
 pub(super) const GRAIN: usize = 1 << 18;
 
-/// Elementary operations of a piece of work out of `total`: enough that handing it over costs little beside it, and few
-/// enough that every thread gets several pieces.
-pub(super) fn piece(total: usize) -> usize {
-    (total / (8 * free_threads()).max(16)).clamp(GRAIN / 4, 4 * GRAIN)
+/// Items of a piece of work out of `count` items of `cost` operations each: enough that handing it over costs little
+/// beside it, and few enough that every thread gets several pieces.
+pub(super) fn piece(count: usize, cost: usize) -> usize {
+    let share = count.saturating_mul(cost) / (8 * free_threads()).max(16);
+    share.clamp(GRAIN / 4, 4 * GRAIN).div_ceil(cost.max(1))
 }
 
 thread_local! {

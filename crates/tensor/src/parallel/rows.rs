@@ -52,7 +52,7 @@ pub fn new_rows<R: Real, S: IntoDimension>(
 ) -> Array<R, S::Dim> {
     let shape = shape.into_dimension();
     let (size, width) = (shape.size(), width.max(1));
-    let block = piece(size.saturating_mul(cost)).div_ceil(width * cost);
+    let block = piece(size.div_ceil(width), width * cost);
     let run = |b: usize, [mut part]: [Part<R>; 1]| {
         vectorize::<R, _>(
             #[inline(always)]
@@ -78,7 +78,7 @@ pub fn new_rows_of<R: Real, const N: usize>(
     cost: usize,
     f: impl Fn(usize, [Part<R>; N]) + Send + Sync,
 ) -> [Vec<R>; N] {
-    let block = piece(count.saturating_mul(cost)).div_ceil(cost.max(1));
+    let block = piece(count, cost);
     let run = |b: usize, mut parts: [Part<R>; N]| {
         vectorize::<R, _>(
             #[inline(always)]
@@ -160,9 +160,7 @@ fn block_rows(rows: usize, cost_of_row: usize) -> usize {
     if !worth_a_fork(rows, cost_of_row) {
         return rows.max(1);
     }
-    piece(rows.saturating_mul(cost_of_row))
-        .div_ceil(cost_of_row.max(1))
-        .clamp(1, rows.div_ceil(free_threads()))
+    piece(rows, cost_of_row).clamp(1, rows.div_ceil(free_threads()))
 }
 
 #[cfg(test)]
