@@ -42,37 +42,100 @@ pub(super) unsafe fn tiles<V: Register>(
 pub(super) unsafe fn tile<V: Register, const M: usize, const W: usize>(
     depth: usize,
     a: Matrix<*const V::Number>,
-    mut b: *const V::Number,
+    b: *const V::Number,
     c: *mut V::Number,
     (row, columns): (isize, usize),
     held: Option<Matrix<*const V::Number>>,
 ) {
     // SAFETY: `a` has `M` rows of `depth` numbers, the panel `depth` times two registers, `c` `M` rows of `columns`.
     unsafe {
-        for i in 0..M {
-            _mm_prefetch::<_MM_HINT_T0>(c.offset(i as isize * row).cast());
-            _mm_prefetch::<_MM_HINT_T0>(c.offset(i as isize * row).wrapping_add(V::LANES).cast());
-        }
-        let zero = V::set(std::mem::zeroed());
-        let mut sums = [[zero; W]; M];
-        let rows = rows_of::<V::Number, M>(a);
-        for k in 0..depth {
-            let mut column = [zero; W];
-            for (w, column) in column.iter_mut().enumerate() {
-                *column = V::load(b.add(w * V::LANES), V::LANES);
+        let mut sums = [[V::set(std::mem::zeroed()); W]; M];
+        let packed = a.row == 1 && a.column == V::ROWS as isize;
+        if packed {
+            sums_of_panels(&mut sums, depth, a.at, b, |i| c.offset(i as isize * row));
+        } else {
+            (0..M).for_each(|i| ask_for::<V>(c.offset(i as isize * row)));
+            let rows = rows_of::<V::Number, M>(a);
+            for k in 0..depth {
+                step(&mut sums, b.add(2 * k * V::LANES), |i| *rows[i].offset(k as isize * a.column));
             }
-            for (i, sums) in sums.iter_mut().enumerate() {
-                let x = V::set(*rows[i].offset(k as isize * a.column));
-                // By index: `zip` is a function that a build in several units may leave as a call.
-                for w in 0..W {
-                    sums[w] = x.fused(column[w], sums[w]);
-                }
-            }
-            b = b.add(2 * V::LANES);
         }
         for (i, sums) in sums.iter().enumerate() {
             let held = held.map(|held| held.part(i, 0).at);
             store(sums, c.offset(i as isize * row), columns, held);
+        }
+    }
+}
+
+/// Inner indices of a copied panel of `a` between two looks at whether there are more: the counting would take time
+/// from the products.
+const STEPS: usize = 2;
+
+/// The sums of a tile of copied panels. Meanwhile a row of `c` after the other is asked for.
+///
+/// # Safety
+/// As for [`tiles`].
+#[allow(unsafe_code)]
+#[inline(always)]
+unsafe fn sums_of_panels<V: Register, const M: usize, const W: usize>(
+    sums: &mut [[V; W]; M],
+    depth: usize,
+    mut a: *const V::Number,
+    mut b: *const V::Number,
+    c: impl Fn(usize) -> *mut V::Number,
+) {
+    // SAFETY: the panels hold `depth` times a column of a tile, and `depth` times two registers.
+    unsafe {
+        for k in 0..depth / STEPS {
+            if k < M {
+                ask_for::<V>(c(k));
+            }
+            for l in 0..STEPS {
+                step(sums, b.add(2 * l * V::LANES), |i| *a.add(l * V::ROWS + i));
+            }
+            (a, b) = (a.add(STEPS * V::ROWS), b.add(2 * STEPS * V::LANES));
+        }
+        for l in 0..depth % STEPS {
+            step(sums, b.add(2 * l * V::LANES), |i| *a.add(l * V::ROWS + i));
+        }
+    }
+}
+
+/// What one inner index adds to the sums of a tile: the products of a column of `a`, `x(i)` in row `i`, and a row of `b`.
+///
+/// # Safety
+/// As for [`tiles`].
+#[allow(unsafe_code)]
+#[inline(always)]
+unsafe fn step<V: Register, const M: usize, const W: usize>(
+    sums: &mut [[V; W]; M],
+    b: *const V::Number,
+    x: impl Fn(usize) -> V::Number,
+) {
+    // SAFETY: two registers of numbers are there.
+    unsafe {
+        let mut row = [V::set(std::mem::zeroed()); W];
+        for (w, row) in row.iter_mut().enumerate() {
+            *row = V::load(b.add(w * V::LANES), V::LANES);
+        }
+        for (i, sums) in sums.iter_mut().enumerate() {
+            let x = V::set(x(i));
+            // By index: `zip` is a function that a build in several units may leave as a call.
+            for w in 0..W {
+                sums[w] = x.fused(row[w], sums[w]);
+            }
+        }
+    }
+}
+
+/// Asks for the two registers of a row of the result, which a tile stores at its end.
+#[inline(always)]
+fn ask_for<V: Register>(c: *mut V::Number) {
+    for w in 0..2 {
+        // SAFETY: what is asked for is neither read nor written.
+        #[allow(unsafe_code)]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(c.wrapping_add(w * V::LANES).cast());
         }
     }
 }
