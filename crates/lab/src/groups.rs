@@ -17,26 +17,33 @@ pub fn forward<T: Send>(count: usize, f: impl Fn(usize) -> Result<T> + Send + Sy
     parallel::try_map(count, COST, f)
 }
 
-/// Adds the gradient of the mean of `count` losses: `f(g, grad)` adds that of the loss of group `g`.
+/// Adds the gradient of the mean of `count` losses: `f(g, grad)` adds that of the loss of group `g`, and returns the loss.
 ///
 /// ```math
 /// L = \frac1G \sum_{g=1}^G L_g \quad\Rightarrow\quad \bar\theta = \frac1G \sum_{g=1}^G \nabla_\theta L_g
 /// ```
 ///
-/// For losses that are means over groups of one size `L` is the mean over the batch.
-pub fn backward<R: Real, M: Tree<R> + Send + Sync>(
+/// For losses that are means over groups of one size `L` is the mean over the batch. A group that `f` takes forward and at
+/// once backward has left its memory before the next one begins, which finds it in the cache.
+///
+/// # Errors
+/// Those of `f`; the error of the first group that has one, and then nothing is added.
+pub fn gradients<R: Real, M: Tree<R> + Send + Sync, T: Send>(
     count: usize,
     grad: &mut M,
-    f: impl Fn(usize, &mut M) + Send + Sync,
-) {
+    f: impl Fn(usize, &mut M) -> Result<T> + Send + Sync,
+) -> Result<Vec<T>> {
     let zeros = grad.zeros_like();
-    let of_groups = parallel::map(count, COST, |g| {
+    let of_groups = parallel::try_map(count, COST, |g| {
         let mut grad = zeros.clone();
-        f(g, &mut grad);
-        grad
-    });
+        Ok((f(g, &mut grad)?, grad))
+    })?;
     let share = R::of(1.0) / R::of(count as f64);
-    of_groups.iter().for_each(|of_group| grad.add_scaled(share, of_group));
+    let add = |(loss, of_group)| {
+        grad.add_scaled(share, &of_group);
+        loss
+    };
+    Ok(of_groups.into_iter().map(add).collect())
 }
 
 #[cfg(test)]
@@ -51,17 +58,14 @@ mod tests {
     /// The losses of groups of samples, and the gradient of their mean.
     fn step(model: &Linear<f64>, x: &Array2<f64>, answers: &[usize], size: usize) -> (Vec<f64>, Linear<f64>) {
         let count = answers.len() / size;
-        let tapes = forward(count, |g| {
+        let mut grad = model.zeros_like();
+        let losses = gradients(count, &mut grad, |g, grad| {
             let (scores, tape) = model.forward(&x.slice(s![g * size..(g + 1) * size, ..]))?;
             let (loss, dscores) = mean_cross_entropy(&scores, &answers[g * size..(g + 1) * size])?;
-            Ok((loss, tape, dscores))
-        })
-        .unwrap();
-        let mut grad = model.zeros_like();
-        backward(count, &mut grad, |g, grad| {
-            model.backward(&tapes[g].1, &tapes[g].2, grad);
+            model.backward(&tape, &dscores, grad);
+            Ok(loss)
         });
-        (tapes.iter().map(|tape| tape.0).collect(), grad)
+        (losses.unwrap(), grad)
     }
 
     #[test]
@@ -104,5 +108,13 @@ mod tests {
         let fails = |g| if g < 2 { Ok(g) } else { Err(Error::FullyMaskedRow { row: g }) };
         assert_eq!(forward(4, fails).unwrap_err().to_string(), "query 2 may see no key");
         assert_eq!(forward(2, fails).unwrap(), [0, 1]);
+        let mut grad = Linear::new(3, 4, &mut Random::seed(3)).without_bias();
+        let before: Linear<f64> = grad.clone();
+        let error = gradients(4, &mut grad, |g, grad: &mut Linear<f64>| {
+            grad.weight.fill(1.0);
+            fails(g)
+        });
+        assert_eq!(error.unwrap_err().to_string(), "query 2 may see no key");
+        assert_eq!(grad.weight, before.weight);
     }
 }

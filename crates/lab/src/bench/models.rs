@@ -69,7 +69,11 @@ fn block<const SAMPLES: usize, const N: usize, const WIDTH: usize, const HEADS: 
     };
     let passes = Passes::<PreLn<f32>, BlockInput, (Array2<f32>, PreLnTape<f32>)> {
         forward: |block, input| block.forward(&input.x, &input.rows, &Mask::None),
-        backward: |block, input, (_, tape), grad| drop(block.backward(tape, &input.dy, grad)),
+        both: |block, input, grad| {
+            let (_, tape) = block.forward(&input.x, &input.rows, &Mask::None)?;
+            block.backward(&tape, &input.dy, grad);
+            Ok(())
+        },
     };
     let flops = 2.0 * (SAMPLES * N * (12 * WIDTH * WIDTH + 2 * N * WIDTH)) as f64;
     passes.cases(list, name, flops, make);

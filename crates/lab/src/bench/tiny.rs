@@ -211,8 +211,13 @@ pub fn tiny(list: &mut Vec<Case>) {
         forward: |model: &Tiny<f32>, input: &Vec<_>| {
             groups::forward(input.len(), |g| model.forward(&input[g]))
         },
-        backward: |model, input, tapes, grad| {
-            groups::backward(input.len(), grad, |g, grad| model.backward(&input[g], &tapes[g].1, grad));
+        both: |model, input, grad| {
+            groups::gradients(input.len(), grad, |g, grad| {
+                let (loss, tape) = model.forward(&input[g])?;
+                model.backward(&input[g], &tape, grad);
+                Ok(loss)
+            })?;
+            Ok(())
         },
     };
     passes.cases(list, "tiny", CONFIG.flops(), make);

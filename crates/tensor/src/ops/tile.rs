@@ -50,9 +50,20 @@ pub(super) unsafe fn tile<V: Register, const M: usize, const W: usize>(
     // SAFETY: `a` has `M` rows of `depth` numbers, the panel `depth` times two registers, `c` `M` rows of `columns`.
     unsafe {
         let mut sums = [[V::set(std::mem::zeroed()); W]; M];
-        let packed = a.row == 1 && a.column == V::ROWS as isize;
-        if packed {
-            sums_of_panels(&mut sums, depth, a.at, b, |i| c.offset(i as isize * row));
+        if a.row == 1 {
+            sums_of_columns(&mut sums, depth, a, b, |i| c.offset(i as isize * row));
+        } else if a.column == 1 {
+            (0..M).for_each(|i| ask_for::<V>(c.offset(i as isize * row)));
+            let rows = rows_of::<V::Number, M>(a);
+            let mut k = 0;
+            while k + 2 <= depth {
+                step(&mut sums, b.add(2 * k * V::LANES), |i| *rows[i].add(k));
+                step(&mut sums, b.add(2 * (k + 1) * V::LANES), |i| *rows[i].add(k + 1));
+                k += 2;
+            }
+            if k < depth {
+                step(&mut sums, b.add(2 * k * V::LANES), |i| *rows[i].add(k));
+            }
         } else {
             (0..M).for_each(|i| ask_for::<V>(c.offset(i as isize * row)));
             let rows = rows_of::<V::Number, M>(a);
@@ -77,26 +88,27 @@ const STEPS: usize = 2;
 /// As for [`tiles`].
 #[allow(unsafe_code)]
 #[inline(always)]
-unsafe fn sums_of_panels<V: Register, const M: usize, const W: usize>(
+unsafe fn sums_of_columns<V: Register, const M: usize, const W: usize>(
     sums: &mut [[V; W]; M],
     depth: usize,
-    mut a: *const V::Number,
+    a: Matrix<*const V::Number>,
     mut b: *const V::Number,
     c: impl Fn(usize) -> *mut V::Number,
 ) {
     // SAFETY: the panels hold `depth` times a column of a tile, and `depth` times two registers.
     unsafe {
+        let mut at = a.at;
         for k in 0..depth / STEPS {
             if k < M {
                 ask_for::<V>(c(k));
             }
             for l in 0..STEPS {
-                step(sums, b.add(2 * l * V::LANES), |i| *a.add(l * V::ROWS + i));
+                step(sums, b.add(2 * l * V::LANES), |i| *at.offset(l as isize * a.column).add(i));
             }
-            (a, b) = (a.add(STEPS * V::ROWS), b.add(2 * STEPS * V::LANES));
+            (at, b) = (at.offset(STEPS as isize * a.column), b.add(2 * STEPS * V::LANES));
         }
         for l in 0..depth % STEPS {
-            step(sums, b.add(2 * l * V::LANES), |i| *a.add(l * V::ROWS + i));
+            step(sums, b.add(2 * l * V::LANES), |i| *at.offset(l as isize * a.column).add(i));
         }
     }
 }
