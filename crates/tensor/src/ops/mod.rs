@@ -34,6 +34,8 @@ pub mod soft_cross_entropy;
 pub mod softmax;
 pub mod store;
 pub mod sum;
+#[cfg(target_arch = "x86_64")]
+mod sums;
 pub mod symmetric_kl;
 #[cfg(target_arch = "x86_64")]
 mod tile;

@@ -20,7 +20,8 @@ use super::tile::tiles;
 const A_TILES: usize = 20;
 /// Columns of `b` in a block: 1 MiB of `f32`.
 const B_COLUMNS: usize = 1024;
-/// Columns of `b` up to which `a` is read where it stands: a copy into panels would cost more than it saves.
+/// Columns of `b` up to which `a` is read where it stands, if its rows or columns are without gaps: a copy into panels would
+/// cost more than it saves.
 const DIRECT: usize = 128;
 
 /// 64 bytes, so that a register is never loaded from two cache lines.
@@ -65,7 +66,7 @@ pub(super) unsafe fn product<V: Register>(
         Start::Row(row) => Some(Matrix { at: row.as_ptr(), row: 0, column: 1 }),
     };
     let [a, b] = [a, b].map(|x| Matrix { at: x.as_ptr(), row: x.strides()[0], column: x.strides()[1] });
-    with_panels::<V>(&PANELS, (n, k, m), |panels| {
+    with_panels::<V>(&PANELS, (n, k, m), copies_a(a, m), |panels| {
         // SAFETY: sizes and strides are those of valid views, `c` is borrowed mutably and overlaps neither `a` nor
         // `b`, the panels are as large as a block can be, and the caller has asked for the registers.
         unsafe {
@@ -78,18 +79,19 @@ pub(super) unsafe fn product<V: Register>(
     true
 }
 
-/// Whether `a` is copied for a product with `m` columns.
-fn packs_a(m: usize) -> bool {
-    m > DIRECT
+/// Whether `a` is copied for a product with `m` columns: for a tile, rows or columns have to be without gaps.
+fn copies_a<T>(a: Matrix<*const T>, m: usize) -> bool {
+    m > DIRECT || (a.row != 1 && a.column != 1)
 }
 
 fn with_panels<V: Register>(
     panels: &'static LocalKey<Panels>,
     (n, k, m): (usize, usize, usize),
+    copies_a: bool,
     f: impl FnOnce([*mut V::Number; 2]),
 ) {
     let depth = k.min(BLOCK);
-    let a = if packs_a(m) { n.min(A_TILES * V::ROWS).next_multiple_of(V::ROWS) * depth } else { 0 };
+    let a = if copies_a { n.min(A_TILES * V::ROWS).next_multiple_of(V::ROWS) * depth } else { 0 };
     let b = m.min(B_COLUMNS).next_multiple_of(2 * V::LANES) * depth;
     panels.with_borrow_mut(|panels| {
         for (panel, size) in panels.iter_mut().zip([a, b]) {
@@ -128,7 +130,7 @@ unsafe fn blocks<V: Register>(
                 for i in (0..n).step_by(A_TILES * V::ROWS) {
                     let rows = (A_TILES * V::ROWS).min(n - i);
                     let mut block = (a.part(i, p), V::ROWS as isize * a.row);
-                    if packs_a(m) {
+                    if copies_a(a, m) {
                         block = packed_a::<V>(block.0, rows, depth, a_panels);
                     }
                     let c = Matrix { at: c.at.offset(c.offset(i, j)), ..c };

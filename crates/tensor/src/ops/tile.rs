@@ -5,8 +5,9 @@ use std::hint::black_box;
 
 use super::panel::Matrix;
 use super::register::Register;
+use super::sums::{sums_of_columns, sums_of_rows};
 
-/// All tiles of a block; `a` comes with the distance between its tiles.
+/// All tiles of a block; `a`, whose rows or columns are without gaps, comes with the distance between its tiles.
 ///
 /// # Safety
 /// The registers; a block of `a` and of `c`, and a packed panel of `b`.
@@ -50,92 +51,16 @@ pub(super) unsafe fn tile<V: Register, const M: usize, const W: usize>(
     // SAFETY: `a` has `M` rows of `depth` numbers, the panel `depth` times two registers, `c` `M` rows of `columns`.
     unsafe {
         let mut sums = [[V::set(std::mem::zeroed()); W]; M];
+        let ask = |i| ask_for::<V>(c.wrapping_offset(i as isize * row));
         if a.row == 1 {
-            sums_of_columns(&mut sums, depth, a, b, |i| c.offset(i as isize * row));
-        } else if a.column == 1 {
-            (0..M).for_each(|i| ask_for::<V>(c.offset(i as isize * row)));
-            let rows = rows_of::<V::Number, M>(a);
-            let mut k = 0;
-            while k + 2 <= depth {
-                step(&mut sums, b.add(2 * k * V::LANES), |i| *rows[i].add(k));
-                step(&mut sums, b.add(2 * (k + 1) * V::LANES), |i| *rows[i].add(k + 1));
-                k += 2;
-            }
-            if k < depth {
-                step(&mut sums, b.add(2 * k * V::LANES), |i| *rows[i].add(k));
-            }
+            sums_of_columns(&mut sums, depth, a, b, ask);
         } else {
-            (0..M).for_each(|i| ask_for::<V>(c.offset(i as isize * row)));
-            let rows = rows_of::<V::Number, M>(a);
-            for k in 0..depth {
-                step(&mut sums, b.add(2 * k * V::LANES), |i| *rows[i].offset(k as isize * a.column));
-            }
+            (0..M).for_each(ask);
+            sums_of_rows(&mut sums, depth, rows_of(a), b);
         }
         for (i, sums) in sums.iter().enumerate() {
             let held = held.map(|held| held.part(i, 0).at);
             store(sums, c.offset(i as isize * row), columns, held);
-        }
-    }
-}
-
-/// Inner indices of a copied panel of `a` between two looks at whether there are more: the counting would take time
-/// from the products.
-const STEPS: usize = 2;
-
-/// The sums of a tile of copied panels. Meanwhile a row of `c` after the other is asked for.
-///
-/// # Safety
-/// As for [`tiles`].
-#[allow(unsafe_code)]
-#[inline(always)]
-unsafe fn sums_of_columns<V: Register, const M: usize, const W: usize>(
-    sums: &mut [[V; W]; M],
-    depth: usize,
-    a: Matrix<*const V::Number>,
-    mut b: *const V::Number,
-    c: impl Fn(usize) -> *mut V::Number,
-) {
-    // SAFETY: the panels hold `depth` times a column of a tile, and `depth` times two registers.
-    unsafe {
-        let mut at = a.at;
-        for k in 0..depth / STEPS {
-            if k < M {
-                ask_for::<V>(c(k));
-            }
-            for l in 0..STEPS {
-                step(sums, b.add(2 * l * V::LANES), |i| *at.offset(l as isize * a.column).add(i));
-            }
-            (at, b) = (at.offset(STEPS as isize * a.column), b.add(2 * STEPS * V::LANES));
-        }
-        for l in 0..depth % STEPS {
-            step(sums, b.add(2 * l * V::LANES), |i| *at.offset(l as isize * a.column).add(i));
-        }
-    }
-}
-
-/// What one inner index adds to the sums of a tile: the products of a column of `a`, `x(i)` in row `i`, and a row of `b`.
-///
-/// # Safety
-/// As for [`tiles`].
-#[allow(unsafe_code)]
-#[inline(always)]
-unsafe fn step<V: Register, const M: usize, const W: usize>(
-    sums: &mut [[V; W]; M],
-    b: *const V::Number,
-    x: impl Fn(usize) -> V::Number,
-) {
-    // SAFETY: two registers of numbers are there.
-    unsafe {
-        let mut row = [V::set(std::mem::zeroed()); W];
-        for (w, row) in row.iter_mut().enumerate() {
-            *row = V::load(b.add(w * V::LANES), V::LANES);
-        }
-        for (i, sums) in sums.iter_mut().enumerate() {
-            let x = V::set(x(i));
-            // By index: `zip` is a function that a build in several units may leave as a call.
-            for w in 0..W {
-                sums[w] = x.fused(row[w], sums[w]);
-            }
         }
     }
 }
