@@ -1,10 +1,10 @@
 """Torch as a backend: every family of cases, eager or fused, on a CPU or a GPU, right or with a planted bug.
 
-    python torch_backend.py BUNDLE --out GOT [--case GLOB] [--fused] [--device cuda] [--tf32|--bf16|--f16|--f64]
+    python torch_backend.py BUNDLE --out GOT [--case GLOB] [--fused | --kernel flash] [--device cuda] [--bf16]
     python torch_backend.py CASE.safetensors ANSWER.safetensors [--fused] [--bug no_scale] [--layout sliced]
 
 The first form answers all cases and prints what it thinks of them; the second is what `mmt golden run` calls with
-`-- python torch_backend.py {case} {out}`. Needs torch, NumPy, and mmt_golden.py and torch_ops.py beside it.
+`-- python torch_backend.py {case} {out}`. Needs torch 2.5 or newer, NumPy, and mmt_golden.py and torch_ops.py beside it.
 """
 
 import argparse
@@ -20,10 +20,10 @@ DTYPES = {"f64": torch.float64, "f32": torch.float32, "tf32": torch.float32, "bf
 
 
 def answer(case, device="cpu", dtype=torch.float32, fused=False, bug=None, layout="contiguous"):
-    """Outputs by forward, gradients by autograd; None for an operation that is not known."""
+    """Outputs by forward, gradients by autograd; None for an operation that is not known. `fused` may name a kernel."""
     try:
         return computed(case, laid_out(inputs(case, device, dtype), layout), dtype, fused, bug)
-    except NotImplementedError:  # a kernel that torch lacks for this device and type
+    except (NotImplementedError, torch_ops.NoKernel):  # what torch lacks for this device, type and mask
         return None
 
 
@@ -92,7 +92,8 @@ def main():
     parser.add_argument("--case", default="*", help="which cases, with * and ?")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--layout", default="contiguous", help="contiguous, transposed, sliced or aliased")
-    parser.add_argument("--fused", action="store_true", help="scaled_dot_product_attention")
+    parser.add_argument("--fused", action="store_true", help="scaled_dot_product_attention, by the kernel that torch picks")
+    parser.add_argument("--kernel", choices=torch_ops.KERNELS, help="the same, by this kernel")
     parser.add_argument("--bug", help="plant a bug: " + " ".join(torch_ops.BUGS))
     for name in ("f64", "tf32", "bf16", "f16"):
         parser.add_argument(f"--{name}", dest="profile", action="store_const", const=name, default="f32")
@@ -101,7 +102,7 @@ def main():
         parser.error(f"no bug {args.bug}")
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = args.profile == "tf32"
-    settings = dict(device=args.device, dtype=DTYPES[args.profile], fused=args.fused, bug=args.bug, layout=args.layout)
+    settings = dict(device=args.device, dtype=DTYPES[args.profile], fused=args.kernel or args.fused, bug=args.bug, layout=args.layout)
     if args.answer:
         got = answer(golden.find(args.bundle, args.profile), **settings)
         if got is None:
@@ -127,7 +128,7 @@ def everything(args, settings):
         if not report.ok:
             print(report)
     where = torch.cuda.get_device_name() if args.device.startswith("cuda") else args.device
-    kind = "fused" if args.fused else "eager"
+    kind = args.kernel or ("fused" if args.fused else "eager")
     print(
         f"torch {torch.__version__} {where} {kind} {args.profile}: "
         f"{passed} passed, {failed} failed, {skipped} not supported, worst score {worst:.3g}"

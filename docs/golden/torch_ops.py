@@ -1,9 +1,18 @@
 """Every operation of the golden cases in torch, forward only: autograd does the rest. See torch_backend.py."""
 
 import math
+import warnings
 
 import torch
 import torch.nn.functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+KERNELS = {
+    "math": SDPBackend.MATH,
+    "efficient": SDPBackend.EFFICIENT_ATTENTION,
+    "flash": SDPBackend.FLASH_ATTENTION,
+    "cudnn": SDPBackend.CUDNN_ATTENTION,
+}
 
 BUGS = (
     "no_scale scale_d causal_plus1 causal_topleft mask_neg10 mask_ignored softmax_axis heads_not_transposed "
@@ -11,6 +20,10 @@ BUGS = (
     "swap_norm drop_no_rescale mlm_all_tokens_mean kd_no_T2 patch_colmajor cls_last concat_order mbt_sum roi_sr1 "
     "sin_cos_swapped ehr_mean_codes adam_l2 clip_per_tensor"
 ).split()
+
+
+class NoKernel(Exception):
+    """The kernel that was asked for does not do this."""
 
 
 class Run:
@@ -112,8 +125,11 @@ def sdpa(run, q, k, v, keep=None, bias=None):
         k, v = k.masked_fill(hidden & k.isnan(), 0.0), v.masked_fill(hidden & v.isnan(), 0.0)
     d = q.shape[-1]
     scale = {"no_scale": 1.0, "scale_d": 1 / d}.get(run.bug, 1 / math.sqrt(d))
-    if run.fused and bias is None and run.bug not in ("softmax_axis", "mask_neg10"):
-        return fused_sdpa(q, k, v, keep, scale)
+    if run.fused and run.bug not in ("softmax_axis", "mask_neg10"):
+        if run.fused in KERNELS:
+            return one_kernel(KERNELS[run.fused], q, k, v, keep, bias, scale)
+        if bias is None:
+            return fused_sdpa(q, k, v, keep, scale)
     s = wide(q) @ wide(k).transpose(-1, -2) * scale  # factors of few bits, products and sums of many
     run.acts["scores"] = s
     if bias is not None:
@@ -135,6 +151,24 @@ def fused_sdpa(q, k, v, keep, scale):
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=keep | dead, scale=scale)
         return y.masked_fill(dead, 0.0)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=keep, scale=scale)
+
+
+def one_kernel(kernel, q, k, v, keep, bias, scale):
+    """By one of torch's kernels and no other. A causal mask is said in a word: flash takes no mask."""
+    if keep is not None and bias is not None:
+        raise NoKernel("a mask and a bias")
+    causal = keep is not None and torch.equal(keep, torch.ones_like(keep).tril())
+    with sdpa_kernel([kernel]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # why a kernel does not do it
+        try:
+            if causal or bias is not None:
+                bias = None if bias is None else bias.to(q.dtype)  # cuDNN's reads another type as if it were this one
+                return F.scaled_dot_product_attention(q, k, v, bias, is_causal=causal, scale=scale)
+            return fused_sdpa(q, k, v, keep, scale)
+        except RuntimeError as error:
+            if "No available kernel" in str(error) or "No viable backend" in str(error):
+                raise NoKernel(kernel) from None
+            raise
 
 
 def heads(run, x, h):

@@ -11,6 +11,8 @@ pub enum Variant {
     Online,
     /// Probabilities of attention computed again in the backward, from the logarithm of the sum.
     Recompute,
+    /// `1 - β^t` from a power that is multiplied one by one, and rounded every time.
+    Powers,
 }
 
 /// A correct backend.
@@ -45,6 +47,12 @@ pub const CORRECT: &[Correct] = &[
         "probabilities computed again from the logarithm of the sum",
         Order::Forward,
         Some(Variant::Recompute),
+    ),
+    correct(
+        "rounded_powers",
+        "corrections of AdamW from powers that are rounded",
+        Order::Forward,
+        Some(Variant::Powers),
     ),
     Correct {
         functions: Some(21),

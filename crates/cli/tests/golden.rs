@@ -691,6 +691,19 @@ fn parts_of_a_write_and_of_a_score_are_joined_to_the_whole() {
 }
 
 #[test]
+fn steps_of_adamw_with_rounded_powers_pass_with_room() {
+    let bundle = folder("golden-powers");
+    let out = bundle.to_str().unwrap();
+    shown(&["golden", "write", "--tier", "core", "--case", "optim.adamw.*", "--out", out]);
+    for profile in ["f64", "f32"] {
+        // A gate is a score of at most 0.7, also of the program that rounds `β^t`.
+        let (code, said) = ended(&words("score", &[&bundle], &["--must-pass", "--profile", profile]));
+        assert_eq!(code, 0, "{said}");
+    }
+    fs::remove_dir_all(bundle).unwrap();
+}
+
+#[test]
 fn answers_are_compared_and_exported() {
     let (bundle, out) = (bundle(), folder("golden-export"));
     assert_eq!(ended(&words("diff", &[&bundle, &bundle], &[])).0, 0);

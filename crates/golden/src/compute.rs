@@ -58,8 +58,8 @@ pub fn is_result(key: &str) -> bool {
     !["in/", "param/", "buf/", "cot/"].iter().any(|section| key.starts_with(section))
 }
 
-/// The names of the ways in which an operation is sampled: as ours computes it, with sums one by one and `1 - erf` in place of
-/// `erfc`, and with weights of attention that are computed again for the gradient.
+/// The names of the ways in which an operation is sampled: as ours computes it, with sums one by one, `1 - erf` in place of
+/// `erfc` and powers of `β` that are rounded, and with weights of attention that are computed again for the gradient.
 fn variants(op: &Op) -> &'static [&'static str] {
     if op.attends { &["probs_saved", "in_order", "lse_recompute"] } else { &["plain", "in_order"] }
 }

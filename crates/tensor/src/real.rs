@@ -30,7 +30,7 @@ pub trait Real:
     /// Whether loops over this type gain from being compiled for each instruction set.
     const VECTOR: bool = false;
     /// Whether sums run from the last term to the first: the experiment that shows that a result does not
-    /// depend on the order of addition. Read in `ops/kernel.rs`, `ops/sum.rs` and `parallel/rows.rs` only.
+    /// depend on the order of addition. Read in `ops/kernel.rs`, `ops/sum.rs`, `parallel/rows.rs` and `optim/update.rs` only.
     const REVERSED: bool = false;
     /// Whether [`store`](Real::store) does anything.
     const STORES: bool = false;

@@ -1,6 +1,6 @@
 //! Steps of optimizers, and clipping.
 
-use crate::{Array, Bug, Format, Run};
+use crate::{Arithmetic, Array, Bug, Format, Run, Variant};
 
 /// The arrays that are updated.
 const NAMES: [&str; 2] = ["weight", "bias"];
@@ -57,8 +57,12 @@ fn adam_step(run: &Run, adam: &Adam, t: f64, [p, m, v]: [&mut f64; 3], g: f64) {
     let [b1, b2] = adam.betas;
     *m = a.r(a.r(b1 * *m) + a.r((1.0 - b1) * g));
     *v = a.r(a.r(b2 * *v) + a.r((1.0 - b2) * a.r(g * g)));
-    // A factor that depends on the step alone, as exact as it can be.
-    let correction = |beta: f64| if bug == Some(Bug::AdamNoBc) { 1.0 } else { rest(beta, t) };
+    let correction = |beta: f64| match (bug, run.tape.how.variant) {
+        (Some(Bug::AdamNoBc), _) => 1.0,
+        (_, Some(Variant::Powers)) => rounded_rest(&a, beta, t),
+        // A factor that depends on the step alone, as exact as it can be.
+        _ => rest(beta, t),
+    };
     let (c1, c2) = (correction(b1), correction(b2));
     let top = a.r(a.r(adam.rate / c1) * *m);
     let bottom = match bug {
@@ -84,6 +88,11 @@ fn adam_step(run: &Run, adam: &Adam, t: f64, [p, m, v]: [&mut f64; 3], g: f64) {
 /// `1 - β^n = (1 - β)(1 + β + .. + β^{n-1})`, of which nothing cancels.
 fn rest(beta: f64, n: f64) -> f64 {
     (1.0 - beta) * (0..n as usize).fold(0.0, |sum, _| 1.0 + beta * sum)
+}
+
+/// The same as programs have it: the power in the arithmetic of the run, and taken from one.
+fn rounded_rest(a: &Arithmetic, beta: f64, n: f64) -> f64 {
+    a.r(1.0 - (1..n as usize).fold(beta, |power, _| a.r(power * beta)))
 }
 
 fn sgd(run: &mut Run) -> Result<(), String> {

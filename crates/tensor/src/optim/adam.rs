@@ -1,7 +1,7 @@
 //! Adam.
 
 use crate::error::check_setting;
-use crate::optim::update::{check_beta, check_gradient, check_rate, power, ratio, update};
+use crate::optim::update::{check_beta, check_gradient, check_rate, corrections, ratio, update};
 use crate::{Dd, Real, Result, Tree};
 
 /// The settings of [`Adam`], [`AdamW`](crate::optim::AdamW) and [`BertAdam`](crate::optim::BertAdam).
@@ -106,21 +106,20 @@ impl<T> Adam<T> {
         T: Tree<R>,
     {
         check_rate("adam: rate", rate)?;
-        check_gradient("adam: gradient", model, grad)?;
+        let first = check_gradient("adam: gradient", model, grad)?;
         self.steps += 1;
-        update([model, &mut self.m, &mut self.v], grad, rule::<R>(self.config, self.steps, rate));
+        update([model, &mut self.m, &mut self.v], grad, rule(self.config, self.steps, rate, first));
         Ok(())
     }
 }
 
-/// What step `t` of rate `α` does to a chunk of `θ`, `m` and `v`, given that of `g`.
-fn rule<R: Real>(config: AdamConfig, steps: u64, rate: f64) -> impl Fn(&str, [&mut [R]; 3], &[R]) {
+/// What step `t` of rate `α` does to a chunk of `θ`, `m` and `v`, given that of `g`; `like` is a number of the gradient.
+fn rule<R: Real>(config: AdamConfig, steps: u64, rate: f64, like: R) -> impl Fn(&str, [&mut [R]; 3], &[R]) {
     let AdamConfig { beta_1, beta_2, eps, weight_decay, decays } = config;
     let one = Dd::of(1.0);
     let [b_1, b_2, eps, zero] = [beta_1, beta_2, eps, 0.0].map(R::of);
     let [new_1, new_2] = [beta_1, beta_2].map(|beta| (one - Dd::of(beta)).rounded::<R>());
-    let rate = (Dd::of(rate) / (one - power(beta_1, steps))).rounded::<R>();
-    let scale = (one / (one - power(beta_2, steps)).sqrt()).rounded::<R>();
+    let [rate, scale] = corrections(&config, steps, rate, like);
     #[inline(always)]
     move |name, [p, m, v], g| {
         let pull = if decays(name) { R::of(weight_decay) } else { zero };

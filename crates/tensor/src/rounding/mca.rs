@@ -31,7 +31,8 @@ pub struct Mca {
 /// The bits of a key that hold the profile.
 const PROFILE: u64 = 7;
 
-/// The bit of a key that says that the program adds one by one and computes `erfc` as `1 - erf`.
+/// The bit of a key that says that the program adds one by one, and computes `erfc` as `1 - erf` and `1 - β^t` from a
+/// rounded power.
 const IN_ORDER: u64 = 8;
 
 /// The bits of a key that are no hash.
@@ -59,8 +60,8 @@ impl Mca {
         Mca::rounded(x, (mix(key) & !FLAGS) | number)
     }
 
-    /// The same input of a program that takes simpler ways: sums one by one, where ours run in lanes, and `1 - erf`
-    /// where ours computes `erfc`. Both are correct, and less exact.
+    /// The same input of a program that takes simpler ways: sums one by one, where ours run in lanes, `1 - erf` where
+    /// ours computes `erfc`, and `1 - β^t` from a rounded power, where ours is exact. All are correct, and less exact.
     pub fn in_order(self) -> Self {
         Mca { key: self.key | IN_ORDER, ..self }
     }
