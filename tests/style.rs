@@ -41,7 +41,6 @@ const LONG_FILES: &[(&str, usize)] = &[
     ("crates/equations/src/errata/note_1.rs", 380),
     ("crates/equations/src/errata/note_3.rs", 480),
     ("crates/equations/src/page.rs", 250),
-    ("crates/lab/src/bench/tiny.rs", 220),
     ("crates/parity/src/case.rs", 285),
     ("crates/parity/src/layers.rs", 320),
     ("crates/report/src/svg.rs", 230),

@@ -53,7 +53,7 @@ pub fn cases() -> Vec<Case> {
     models::attention(&mut list);
     models::blocks(&mut list);
     operations::optimizers(&mut list);
-    tiny::tiny(&mut list);
+    models::tiny(&mut list);
     tokens::tokenizers(&mut list);
     topologies::topologies(&mut list);
     list

@@ -1,11 +1,13 @@
-//! Cases of attention and of whole blocks.
+//! Cases of attention, of whole blocks, and of a small model.
 
 use mmt_blocks::{Activation, AttentionKind, BlockConfig, DeadRows, Heads, Mask, PreLn, PreLnTape, Tiles};
 use mmt_tensor::{Ragged, Random};
 use ndarray::Array2;
 
+use super::tiny::{Tiny, TinyConfig, TinyInput};
 use super::training::Passes;
 use super::{Case, case, job};
+use crate::groups;
 
 /// Causal attention of 8 heads of width 64 over `n` tokens.
 pub fn attention(list: &mut Vec<Case>) {
@@ -77,4 +79,28 @@ fn block<const SAMPLES: usize, const N: usize, const WIDTH: usize, const HEADS: 
     };
     let flops = 2.0 * (SAMPLES * N * (12 * WIDTH * WIDTH + 2 * N * WIDTH)) as f64;
     passes.cases(list, name, flops, make);
+}
+
+/// Training of [`Tiny`] in groups of samples.
+pub fn tiny(list: &mut Vec<Case>) {
+    const CONFIG: TinyConfig = TinyConfig::TIMED;
+    let make = || {
+        let mut random = Random::seed(1);
+        let model = Tiny::<f32>::new(&CONFIG, &mut random).expect("heads that divide the width");
+        (model, (0..CONFIG.groups).map(|_| TinyInput::draw(&CONFIG, &mut random)).collect())
+    };
+    let passes = Passes {
+        forward: |model: &Tiny<f32>, input: &Vec<_>| {
+            groups::forward(input.len(), |g| model.forward(&input[g]))
+        },
+        both: |model, input, grad| {
+            groups::gradients(input.len(), grad, |g, grad| {
+                let (loss, tape) = model.forward(&input[g])?;
+                model.backward(&input[g], &tape, grad);
+                Ok(loss)
+            })?;
+            Ok(())
+        },
+    };
+    passes.cases(list, "tiny", CONFIG.flops(), make);
 }

@@ -7,10 +7,7 @@ use mmt_blocks::{
 use mmt_tensor::{Ragged, Random, Real, Result, tree};
 use ndarray::{Array2, ArrayRef2, ArrayView2, Axis, s};
 
-use super::Case;
-use super::training::Passes;
 use crate::answers::mean_cross_entropy;
-use crate::groups;
 
 /// How large a [`Tiny`] is.
 #[derive(Clone, Copy, Debug)]
@@ -197,30 +194,6 @@ impl<R: Real> TinyInput<R> {
             answers: (0..samples).map(|_| random.below(ANSWERS)).collect(),
         }
     }
-}
-
-/// The cases of the model.
-pub fn tiny(list: &mut Vec<Case>) {
-    const CONFIG: TinyConfig = TinyConfig::TIMED;
-    let make = || {
-        let mut random = Random::seed(1);
-        let model = Tiny::<f32>::new(&CONFIG, &mut random).expect("heads that divide the width");
-        (model, (0..CONFIG.groups).map(|_| TinyInput::draw(&CONFIG, &mut random)).collect())
-    };
-    let passes = Passes {
-        forward: |model: &Tiny<f32>, input: &Vec<_>| {
-            groups::forward(input.len(), |g| model.forward(&input[g]))
-        },
-        both: |model, input, grad| {
-            groups::gradients(input.len(), grad, |g, grad| {
-                let (loss, tape) = model.forward(&input[g])?;
-                model.backward(&input[g], &tape, grad);
-                Ok(loss)
-            })?;
-            Ok(())
-        },
-    };
-    passes.cases(list, "tiny", CONFIG.flops(), make);
 }
 
 #[cfg(test)]
