@@ -1,8 +1,9 @@
-//! The same bits for any number of threads.
+//! The same bits for any number of threads and any instruction set.
 
 use mmt_tensor::ops::{
     Conv, conv, conv_backward, layer_norm, layer_norm_backward, linear, linear_backward, softmax,
 };
+use mmt_tensor::simd::{self, Level};
 use mmt_tensor::{Random, Tree};
 use ndarray::{Array1, Array2, Array4};
 
@@ -18,6 +19,10 @@ fn same_bits<T: Tree<f32> + Send>(f: impl Fn() -> T + Sync) {
     let one = bits(with_threads(1, &f));
     for threads in [2, 3, 7] {
         assert!(bits(with_threads(threads, &f)) == one, "{threads} threads give other bits than one");
+    }
+    for level in [Level::Baseline, Level::Avx2, Level::Avx512] {
+        simd::restrict(level);
+        assert!(bits(f()) == one, "{level:?} gives other bits than the highest level");
     }
 }
 

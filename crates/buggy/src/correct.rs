@@ -24,7 +24,7 @@ pub struct Correct {
     pub text: &'static str,
     /// The order of sums.
     pub order: Order,
-    /// The algorithm of attention.
+    /// The algorithm, where it is another one.
     pub variant: Option<Variant>,
     /// Bits of its elementary functions, where they are not all exact.
     pub functions: Option<u32>,

@@ -1,6 +1,6 @@
 //! A batch in groups of samples, each of them on one thread if there are as many groups as threads.
 //!
-//! What a small model computes for a few samples stays in the cache of a core, and the threads meet twice a step instead
+//! What a small model computes for a few samples stays in the cache of a core, and the threads meet once a step instead
 //! of twice an operation. The groups are fixed and their gradients are added in order, so the number of threads never
 //! changes a bit.
 

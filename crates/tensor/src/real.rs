@@ -92,7 +92,8 @@ pub trait Real:
         above / (Self::of(1.0) + e)
     }
 
-    /// [`REVERSED`](Real::REVERSED), for a type that is chosen when the program runs.
+    /// [`REVERSED`](Real::REVERSED), for a type that is chosen when the program runs. Samples whose sums run so take other
+    /// simple ways as well, where formulas have them.
     #[inline(always)]
     fn reversed(self) -> bool {
         Self::REVERSED

@@ -134,3 +134,19 @@ fn clip_norm(run: &mut Run) -> Result<(), String> {
     run.extra("opt/norm", Array::number(all));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rounded_power_moves_the_rest() {
+        let single = Arithmetic::of_profile("f32").unwrap();
+        let (exact, rounded) = (rest(0.999, 2.0), rounded_rest(&single, 0.999, 2.0));
+        assert!((exact - 0.001_999).abs() < 1e-12, "{exact}");
+        // The power is off by at most 2^-25, and the rest by as much.
+        let off = (rounded - exact).abs();
+        assert!(off > 1e-9 && off <= 2.0_f64.powi(-24), "{off}");
+        assert_eq!(rounded_rest(&single, 0.999, 1.0), single.r(1.0 - 0.999));
+    }
+}

@@ -76,6 +76,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn gradients_of_parameters_are_added() {
+        let (x, w, dy) = (Array2::<f64>::ones((3, 4)), Array2::ones((4, 2)), Array2::ones((3, 2)));
+        let (mut dw, mut db) = (Array2::zeros((4, 2)), Array1::zeros(2));
+        for times in [3.0, 6.0] {
+            linear_backward(&x, &w, &dy, &mut dw, Some(&mut db));
+            assert!(dw.iter().chain(&db).all(|&g| g == times), "{dw} {db}");
+        }
+    }
+
+    #[test]
     fn weights_of_another_width_are_refused() {
         let (x, w, b) = (Array2::<f64>::zeros((3, 4)), Array2::zeros((5, 2)), Array1::zeros(2));
         let error = linear(&x, &w, Some(&b)).unwrap_err();

@@ -129,6 +129,7 @@ mod tests {
     use super::super::kernel::plain;
     use super::*;
     use crate::Random;
+    use crate::simd::{self, Level};
 
     /// The definition.
     fn define<R: Real>(c: &mut Array2<R>, a: &ArrayRef2<R>, b: &ArrayRef2<R>, start: Start<R>) {
@@ -139,17 +140,20 @@ mod tests {
         }
     }
 
-    /// A random matrix whose rows or columns have no gaps, or neither, and which is part of a larger one.
+    /// How a matrix lies in a larger one: rows without gaps, columns without gaps, or neither.
+    const LAYOUTS: usize = 3;
+
+    /// A random matrix with room for `rows` and `columns` in any layout, and a layout.
     fn draw<R: Real>(random: &mut Random, rows: usize, columns: usize) -> (Array2<R>, usize) {
-        let whole = random.uniform((2 * rows + 1, 2 * columns + 1), 1.0);
-        (whole, random.below(3))
+        let side = 2 * rows.max(columns) + 1;
+        (random.uniform((side, side), 1.0), random.below(LAYOUTS))
     }
 
     fn part<R>(whole: &Array2<R>, (rows, columns): (usize, usize), layout: usize) -> ArrayView2<'_, R> {
         match layout {
             0 => whole.slice(s![1..1 + rows, 1..1 + columns]),
-            1 => whole.slice(s![..2 * rows;2, ..2 * columns;2]),
-            _ => whole.slice(s![1..1 + rows, ..columns]),
+            1 => whole.slice(s![1..1 + columns, 1..1 + rows]).reversed_axes(),
+            _ => whole.slice(s![..2 * rows;2, ..2 * columns;2]),
         }
     }
 
@@ -167,8 +171,8 @@ mod tests {
             let mut got = c.clone();
             let mut got = match c_layout {
                 0 => got.slice_mut(s![1..1 + n, 1..1 + m]),
-                1 => got.slice_mut(s![..2 * n;2, ..2 * m;2]),
-                _ => got.slice_mut(s![1..1 + n, ..m]),
+                1 => got.slice_mut(s![1..1 + m, 1..1 + n]).reversed_axes(),
+                _ => got.slice_mut(s![..2 * n;2, ..2 * m;2]),
             };
             product_into(&mut got, &a, &b.t(), start);
             assert!(got.iter().zip(&want).all(|(&g, &w)| bits(g) == bits(w)), "{n} {k} {m}");
@@ -184,9 +188,12 @@ mod tests {
     #[test]
     fn every_layout_and_size_gives_the_bits_of_the_definition() {
         let mut random = Random::seed(1);
-        for _ in 0..40 {
-            agrees::<f32>(&mut random, |x| u64::from(x.to_bits()));
-            agrees::<f64>(&mut random, f64::to_bits);
+        for level in [Level::Avx2, Level::Avx512] {
+            simd::restrict(level);
+            for _ in 0..40 {
+                agrees::<f32>(&mut random, |x| u64::from(x.to_bits()));
+                agrees::<f64>(&mut random, f64::to_bits);
+            }
         }
     }
 

@@ -10,6 +10,8 @@ pub mod frozen_norm;
 pub mod gelu;
 pub mod gelu_tanh;
 pub mod hinge;
+#[cfg(target_arch = "x86_64")]
+mod inner;
 pub(crate) mod kernel;
 pub mod kl_divergence;
 pub mod l2_normalize;
@@ -34,8 +36,6 @@ pub mod soft_cross_entropy;
 pub mod softmax;
 pub mod store;
 pub mod sum;
-#[cfg(target_arch = "x86_64")]
-mod sums;
 pub mod symmetric_kl;
 #[cfg(target_arch = "x86_64")]
 mod tile;

@@ -3,14 +3,14 @@
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 use std::hint::black_box;
 
+use super::inner::{sums_of_columns, sums_of_rows};
 use super::panel::Matrix;
 use super::register::Register;
-use super::sums::{sums_of_columns, sums_of_rows};
 
 /// All tiles of a block; `a`, whose rows or columns are without gaps, comes with the distance between its tiles.
 ///
 /// # Safety
-/// The registers; a block of `a` and of `c`, and a packed panel of `b`.
+/// The registers; a block of `a` whose `row` or `column` is 1, and one of `c`; packed panels of `b`.
 #[allow(unsafe_code)]
 #[inline(always)]
 pub(super) unsafe fn tiles<V: Register>(
@@ -48,7 +48,8 @@ pub(super) unsafe fn tile<V: Register, const M: usize, const W: usize>(
     (row, columns): (isize, usize),
     held: Option<Matrix<*const V::Number>>,
 ) {
-    // SAFETY: `a` has `M` rows of `depth` numbers, the panel `depth` times two registers, `c` `M` rows of `columns`.
+    debug_assert!(a.row == 1 || a.column == 1, "rows or columns without gaps");
+    // SAFETY: `a` has `M` rows of `depth` numbers, one after the other or side by side, the panel `depth` times two registers, `c` `M` rows of `columns`.
     unsafe {
         let mut sums = [[V::set(std::mem::zeroed()); W]; M];
         let ask = |i| ask_for::<V>(c.wrapping_offset(i as isize * row));

@@ -112,7 +112,8 @@ pub(super) fn corrections<R: Real>(config: &AdamConfig, steps: u64, rate: f64, l
 fn rest<R: Real>(beta: f64, steps: u64, like: R) -> Dd {
     let mut power = power(beta, steps);
     if like.reversed() && steps > 1 {
-        // One, rounded `t - 1` times.
+        // One, rounded `t - 1` times. The zero says whose roundings: those of the sample, and of `β`. In a type that is only
+        // reversed it is exactly one.
         let (zero, one) = (R::of(0.0) * (like * R::of(beta)), R::of(1.0));
         let rounded = (2..steps).fold(zero + one, |y, _| y * one);
         power *= Dd::of(rounded.to_f64());
@@ -156,8 +157,8 @@ mod tests {
         assert_eq!(rest(0.999, 3, sample(1)), exact);
         assert_eq!(rest(0.999, 1, sample(1).in_order()), Dd::of(1.0) - Dd::of(0.999));
         assert_ne!(rest(0.999, 3, sample(1).in_order()), rest(0.999, 3, sample(2).in_order()));
-        // Two roundings of 2^-24 with a mean square of 1/3, and one; by 0.997 and 0.998 of what is left.
-        for (steps, want) in [(3, 332.3 * (2.0_f64 / 3.0).sqrt()), (2, 499.2 * (1.0_f64 / 3.0).sqrt())] {
+        // Two roundings of 2^-24 with a mean square of 1/3, and one, times `β^t / (1 - β^t)`.
+        for (steps, want) in [(3, 332.7 * (2.0_f64 / 3.0).sqrt()), (2, 499.2 * (1.0_f64 / 3.0).sqrt())] {
             let exact = (Dd::of(1.0) - power(0.999, steps)).to_f64();
             let squares = (0..2000).map(|key| {
                 let off = rest(0.999, steps, sample(key).in_order()).to_f64() / exact - 1.0;

@@ -6,11 +6,11 @@ use super::register::Register;
 /// Inner indices between two looks at whether there are more: to count takes time from the products.
 const STEPS: usize = 2;
 
-/// The sums of a tile whose columns of `a` are without gaps, as those of a copied panel are. Meanwhile the rows of the result
-/// are asked for, one after the other.
+/// The sums of a tile whose columns of `a` are without gaps, as those of a copied panel are. Meanwhile rows of the result are
+/// asked for, one after the other.
 ///
 /// # Safety
-/// The registers; `a` and the panel of `b` hold `depth` inner indices.
+/// The registers; `a`, whose `row` is 1, has `M` rows of `depth` numbers, and the panel of `b` as many inner indices.
 #[allow(unsafe_code)]
 #[inline(always)]
 pub(super) unsafe fn sums_of_columns<V: Register, const M: usize, const W: usize>(
@@ -41,7 +41,7 @@ pub(super) unsafe fn sums_of_columns<V: Register, const M: usize, const W: usize
 /// The sums of a tile whose rows of `a` are without gaps.
 ///
 /// # Safety
-/// The registers; the rows and the panel of `b` hold `depth` inner indices.
+/// The registers; each of the rows is `depth` numbers without gaps, and the panel of `b` has as many inner indices.
 #[allow(unsafe_code)]
 #[inline(always)]
 pub(super) unsafe fn sums_of_rows<V: Register, const M: usize, const W: usize>(
