@@ -118,8 +118,25 @@ def causal(n):
     return operation(attend, *[(1, 8, n, 64)] * 3)
 
 
+def product(name):
+    """`nn_1024x768x768`, or `nt_b48_197x64x197` for 48 of them; `t` stands for a factor that is transposed."""
+    kind, *count, shape = name.split("_")
+    n, k, m = map(int, shape.split("x"))
+    many = [int(c[1:]) for c in count]
+    draw = lambda letter, rows, columns: (
+        torch.randn(*many, columns, rows).mT if letter == "t" else torch.randn(*many, rows, columns)
+    )
+    a, b = draw(kind[0], n, k), draw(kind[1], k, m)
+    return {"fwd": lambda: a @ b}
+
+
+PRODUCTS = (
+    "nn_32x64x64 nn_128x256x256 nn_1024x768x768 nn_1024x768x3072 nn_1024x3072x768 tn_768x1024x768 "
+    "tn_768x1024x3072 nt_1024x768x768 nt_1024x3072x768 nt_b48_197x64x197 nn_b48_197x197x64"
+).split()
 ROWS = (1024, 3072)
 CASES = {
+    **{name: lambda name=name: product(name) for name in PRODUCTS},
     "layernorm": lambda: operation(lambda x, g, b: F.layer_norm(x, ROWS[1:], g, b), ROWS, ROWS[1:], ROWS[1:]),
     "softmax": lambda: operation(lambda x: torch.softmax(x, -1), ROWS),
     "gelu": lambda: operation(F.gelu, ROWS),
